@@ -1,0 +1,68 @@
+/// One try to reach the server over one uplink: connect, then the handshake.
+#pragma once
+
+#include "common/base/ip.hpp"
+#include "common/base/result.hpp"
+#include "common/crypto/handshake.hpp"
+#include "common/sys/fd.hpp"
+#include "common/sys/loop.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace braid {
+
+/// Where a try goes, and from where.
+struct Target {
+    std::string interface;
+    Endpoint remote;
+    bool backup = false; ///< the uplink's priority is backup
+    bool operator==(const Target&) const = default;
+};
+
+/// A connection whose handshake is done.
+struct Connected {
+    Fd fd;
+    Target target;
+    Endpoint local;
+    HandshakeResult keys;
+    std::vector<std::byte> received; ///< bytes behind the handshake
+};
+
+/// Timer: deadline_ starts with the object, ends with the outcome, fails the try after
+/// `patience`.
+class Attempt {
+public:
+    static constexpr auto patience = 8s;
+
+    /// Called once; the owner may destroy the attempt in it. Errors: permission_denied, the
+    /// server refused the handshake; timed_out; others as of connect(2) and ClientHandshake.
+    using OnDone = std::function<void(Attempt&, Result<Connected>)>;
+
+    Attempt(Loop& loop, Target target, ClientHandshake handshake, OnDone on_done);
+
+    /// Begins; failures of the first steps are reported through the loop, not from here.
+    void start();
+
+private:
+    void on_ready(Interest ready);
+    [[nodiscard]] Status send_hello();
+    /// nullopt: the answer is not complete yet.
+    [[nodiscard]] Result<std::optional<Connected>> receive_reply();
+    void finish(Result<Connected> outcome);
+
+    Loop& loop_;
+    Target target_;
+    ClientHandshake handshake_;
+    OnDone on_done_;
+    Fd fd_;
+    bool hello_sent_ = false;
+    std::vector<std::byte> in_;
+    std::optional<Error> early_;
+    std::optional<FdWatch> watch_;
+    Timer deadline_;
+};
+
+} // namespace braid

@@ -1,0 +1,288 @@
+#include "client/client.hpp"
+
+#include "client/targets.hpp"
+#include "common/sys/mptcp.hpp"
+
+#include <algorithm>
+#include <sodium.h>
+#include <spdlog/spdlog.h>
+#include <utility>
+
+namespace braid {
+namespace {
+
+constexpr auto poll_period = 1s;
+
+UplinkSelection selection(const ClientConfig& config)
+{
+    UplinkSelection selection;
+    selection.automatic = config.uplinks.empty();
+    selection.own_tun = config.tun.name;
+    for (const UplinkConfig& uplink : config.uplinks) selection.interfaces.push_back(uplink.interface);
+    return selection;
+}
+
+/// The server knows us no more, or is not who we think: trying again cannot help.
+bool is_refusal(const Error& error)
+{
+    return error.code == handshake_fault::unknown_client ||
+           error.code == handshake_fault::not_authentic;
+}
+
+} // namespace
+
+Client::Client(Loop& loop, const ClientConfig& config, const Identity& identity, HostSetup& host,
+               StartReporter& reporter)
+    : loop_(loop), config_(config), identity_(identity), host_(host), reporter_(reporter),
+      tun_(loop, host.tun(), pool_, *this),
+      servers_(loop, config.server.endpoints, [this] { on_names(); }),
+      connector_(
+          loop,
+          [this] {
+              return ClientHandshake{{.own = identity_.own,
+                                      .server = config_.server.public_key,
+                                      .psk = identity_.psk}};
+          },
+          [this](Result<Connected> outcome) { on_race_end(std::move(outcome)); }),
+      retry_timer_(loop, [this] { connect(); }), poll_timer_(loop, [this] { poll(); })
+{
+}
+
+Status Client::open()
+{
+    auto monitor = UplinkMonitor::open(loop_, selection(config_), [this] { on_uplinks_changed(); });
+    if (!monitor) return fail(monitor.error());
+    monitor_ = std::move(*monitor);
+    if (auto pm = MptcpPm::open()) {
+        pm_ = std::move(*pm);
+        pm_watch_.emplace(loop_, pm_->events_fd(), [this](Interest) {
+            const auto received = pm_->receive([this](const MptcpEvent& event) {
+                if (paths_) paths_->on_event(event);
+            });
+            if (!received) spdlog::debug("path manager events lost");
+        });
+        pm_watch_->want({.readable = true});
+    } else {
+        spdlog::warn("no MPTCP path manager: one uplink at a time reason=\"{}\"", pm.error().text());
+    }
+    tun_.start();
+    poll_timer_.every(poll_period);
+    connect();
+    return {};
+}
+
+void Client::close()
+{
+    connector_.cancel();
+    retry_timer_.stop();
+    if (session_) session_->close(CloseReason::stopping);
+}
+
+void Client::connect()
+{
+    retry_timer_.stop();
+    servers_.refresh();
+    const auto servers = servers_.endpoints();
+    if (servers.empty()) // on_names() goes on from here
+        return reporter_.progress("the server's name to resolve", ExitCode::timed_out);
+    auto targets = plan_targets(ranked_uplinks(), servers);
+    if (targets.empty()) {
+        reporter_.progress("an uplink that is up, with an address and a route", ExitCode::no_uplink);
+        return retry({std::make_error_code(std::errc::network_unreachable), "no usable uplink", {}});
+    }
+    reporter_.progress("the server to answer", ExitCode::timed_out);
+    connector_.race(std::move(targets));
+}
+
+void Client::on_names()
+{
+    if (session_ || connector_.racing() || retry_timer_.pending()) return;
+    if (!servers_.endpoints().empty()) return connect();
+    retry({std::make_error_code(std::errc::host_unreachable), servers_.problem(), {}});
+}
+
+void Client::on_race_end(Result<Connected> outcome)
+{
+    if (outcome) return greet(std::move(*outcome));
+    if (is_refusal(outcome.error()) && !was_up_)
+        return give_up(ExitCode::refused, outcome.error());
+    retry(outcome.error());
+}
+
+void Client::greet(Connected connected)
+{
+    spdlog::info("handshake done uplink={} server={} mptcp={} cipher={}",
+                 connected.target.interface, connected.target.remote.text(),
+                 mptcp::is_mptcp(connected.fd.get()), name(connected.keys.cipher));
+    via_ = connected.target;
+    session_.emplace(static_cast<Session::Listener&>(*this));
+    drive_paths(connected);
+    auto& keys = connected.keys;
+    session_->open_lane(
+        loop_, std::move(connected.fd),
+        Lane::Keys{RecordSealer{keys.cipher, std::move(keys.client_to_server)},
+                   RecordOpener{keys.cipher, std::move(keys.server_to_client)}},
+        connected.received);
+    session_->send_message(Hello{.software = "braid " BRAID_VERSION});
+}
+
+void Client::drive_paths(const Connected& connected)
+{
+    const auto token = mptcp::token(connected.fd.get());
+    if (pm_ && token)
+        paths_.emplace(loop_, *pm_, connected.fd.get(), *token, connected.local,
+                       connected.target.backup);
+}
+
+Status Client::on_packet(Session&, const Offload& offload, Bytes packet)
+{
+    if (!established_) return {};
+    const auto info = parse_packet(packet);
+    if (!info) {
+        tun_.count_refused(info.error());
+        return {};
+    }
+    tun_.deliver(offload, *info, packet, tunnel_.mtu);
+    return {};
+}
+
+Status Client::on_message(Session&, const Message& message)
+{
+    if (const auto* tunnel = std::get_if<TunnelConfig>(&message)) return on_tunnel_config(*tunnel);
+    if (const auto* close = std::get_if<Close>(&message))
+        return fail(std::errc::connection_reset, std::string{"the server said goodbye: "} +
+                                                     std::string{name_of(close->reason)});
+    return fail(std::errc::protocol_error, "a message that only clients send");
+}
+
+Status Client::on_tunnel_config(const TunnelConfig& tunnel)
+{
+    tunnel_ = tunnel;
+    if (const auto applied = host_.apply(tunnel); !applied) {
+        give_up(ExitCode::failure, applied.error());
+        return {};
+    }
+    established_ = was_up_ = true;
+    backoff_.reset();
+    last_error_.clear();
+    on_uplinks_changed();
+    spdlog::info("tunnel up tun={} server={}", config_.tun.name, via_->remote.text());
+    reporter_.ready();
+    return {};
+}
+
+void Client::on_session_end(Session&, const Error& reason)
+{
+    poll();
+    paths_.reset();
+    ledger_.update({});
+    session_.reset();
+    established_ = false;
+    retry(reason);
+}
+
+void Client::retry(const Error& reason)
+{
+    if (last_error_ != reason.text()) spdlog::warn("no session reason=\"{}\"", reason.text());
+    last_error_ = reason.text();
+    retry_timer_.once(backoff_.next(::randombytes_random()));
+}
+
+void Client::give_up(ExitCode code, const Error& reason)
+{
+    exit_code_ = code;
+    reporter_.failed(code, reason);
+    loop_.stop();
+}
+
+void Client::on_uplinks_changed()
+{
+    for (const Uplink& uplink : monitor_->uplinks())
+        spdlog::debug("uplink={} running={} addresses={}", uplink.interface, uplink.running,
+                      uplink.addresses.size());
+    if (const auto loosened = host_.loosen_filters(monitor_->uplinks()); !loosened)
+        spdlog::warn("rp_filter not loosened reason=\"{}\"", loosened.error().text());
+    update_paths();
+    // A new way may have opened: do not sit out the wait, but let a race under way go on.
+    if (session_ || connector_.racing()) return;
+    backoff_.reset();
+    connect();
+}
+
+void Client::update_paths()
+{
+    if (!established_) return;
+    if (!paths_) return leave_dead_uplink();
+    paths_->update(plan_subflows(ranked_uplinks(), config_.policy, via_->remote, servers_.endpoints()));
+}
+
+void Client::leave_dead_uplink()
+{
+    const auto& uplinks = monitor_->uplinks();
+    const auto via = std::ranges::find(uplinks, via_->interface, &Uplink::interface);
+    if (via != uplinks.end() && via->running && via->usable()) return;
+    on_session_end(*session_, {std::make_error_code(std::errc::network_down),
+                               "uplink " + via_->interface + " is down", {}});
+}
+
+void Client::on_tun_packet(QueuedPacket packet, const PacketInfo&)
+{
+    // Without a session a packet is dropped: its sender will send it again when it matters.
+    if (established_) session_->enqueue(std::move(packet));
+}
+
+void Client::on_tun_drained()
+{
+    if (established_) session_->send();
+}
+
+void Client::poll()
+{
+    if (!session_) return;
+    ledger_.update(subflows());
+    if (paths_ && !mptcp::is_mptcp(session_->lane().fd())) {
+        spdlog::warn("fell back to plain TCP uplink={}", via_->interface);
+        paths_.reset();
+    }
+}
+
+std::vector<RankedUplink> Client::ranked_uplinks() const
+{
+    std::vector<RankedUplink> ranked;
+    if (!monitor_) return ranked;
+    for (const Uplink& uplink : monitor_->uplinks()) {
+        const auto configured = std::ranges::find(config_.uplinks, uplink.interface, &UplinkConfig::interface);
+        ranked.push_back({uplink, configured == config_.uplinks.end() ? Priority::primary
+                                                                      : configured->priority});
+    }
+    return ranked;
+}
+
+std::vector<SubflowView> Client::subflows() const
+{
+    if (!session_) return {};
+    if (paths_) return paths_->subflows(ranked_uplinks());
+    std::vector<SubflowView> plain;
+    if (auto flows = mptcp::subflows(session_->lane().fd())) {
+        for (mptcp::Subflow& flow : *flows) plain.push_back({via_->interface, std::move(flow)});
+    }
+    return plain;
+}
+
+Client::View Client::view() const
+{
+    return {.config = config_,
+            .established = established_,
+            .was_up = was_up_,
+            .mptcp = session_ && mptcp::is_mptcp(session_->lane().fd()),
+            .tunnel = tunnel_,
+            .via = via_,
+            .uplinks = ranked_uplinks(),
+            .subflows = subflows(),
+            .ledger = ledger_,
+            .session = session_ ? &*session_ : nullptr,
+            .tun_counters = tun_.counters(),
+            .last_error = last_error_};
+}
+
+} // namespace braid

@@ -1,0 +1,115 @@
+/// The client daemon: reaches the server over whichever uplink answers first, keeps one subflow
+/// per uplink, carries the TUN's packets, and comes back by itself after every loss.
+///
+///   connecting --handshake--> greeting --tunnel config--> up --session lost--> connecting
+///
+/// The TUN and its routes stay while a new session is made: inner connections survive.
+#pragma once
+
+#include "client/config.hpp"
+#include "client/connector.hpp"
+#include "client/host_setup.hpp"
+#include "client/path_driver.hpp"
+#include "client/server_addresses.hpp"
+#include "client/traffic_ledger.hpp"
+#include "client/uplink_monitor.hpp"
+#include "common/admin/daemon_control.hpp"
+#include "common/admin/program.hpp"
+#include "common/session/session.hpp"
+#include "common/session/tun_port.hpp"
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
+
+namespace braid {
+
+/// Timers: retry_timer_ starts when a race for a session has failed or a session was lost,
+/// ends with the next race; poll_timer_ runs every second for the client's life, keeps the
+/// books of subflow traffic and notices a fall-back to plain TCP.
+class Client : private Session::Listener, private TunPort::Listener {
+public:
+    struct Identity {
+        PrivateKey own;
+        PresharedKey psk;
+    };
+
+    /// What an outside observer may know, for status.
+    struct View {
+        const ClientConfig& config;
+        bool established = false;      ///< the session is up
+        bool was_up = false;           ///< it has been before
+        bool mptcp = false;
+        const TunnelConfig& tunnel;
+        std::optional<Target> via; ///< of the session's first subflow
+        std::vector<RankedUplink> uplinks;
+        std::vector<SubflowView> subflows;
+        const TrafficLedger& ledger;
+        const Session* session = nullptr;
+        const TunPort::Counters& tun_counters;
+        std::string last_error;
+    };
+
+    /// References outlive the client.
+    Client(Loop& loop, const ClientConfig& config, const Identity& identity, HostSetup& host,
+           StartReporter& reporter);
+
+    /// Opens what it needs from the kernel and begins to connect.
+    [[nodiscard]] Status open();
+    /// Says goodbye to the server; the loop may be stopped afterwards.
+    void close();
+    [[nodiscard]] View view() const;
+    /// How the loop's end is to be reported.
+    [[nodiscard]] ExitCode exit_code() const noexcept { return exit_code_; }
+
+private:
+    Status on_packet(Session& session, const Offload& offload, Bytes packet) override;
+    Status on_message(Session& session, const Message& message) override;
+    void on_session_end(Session& session, const Error& reason) override;
+    void on_tun_packet(QueuedPacket packet, const PacketInfo& info) override;
+    void on_tun_drained() override;
+
+    void on_uplinks_changed();
+    void connect();
+    void on_names();
+    void on_race_end(Result<Connected> outcome);
+    void greet(Connected connected);
+    void drive_paths(const Connected& connected);
+    [[nodiscard]] Status on_tunnel_config(const TunnelConfig& tunnel);
+    void retry(const Error& reason);
+    void give_up(ExitCode code, const Error& reason);
+    void update_paths();
+    /// After a fall-back to plain TCP nothing but a new session moves to another uplink.
+    void leave_dead_uplink();
+    void poll();
+    [[nodiscard]] std::vector<RankedUplink> ranked_uplinks() const;
+    [[nodiscard]] std::vector<SubflowView> subflows() const;
+
+    Loop& loop_;
+    const ClientConfig& config_;
+    const Identity& identity_;
+    HostSetup& host_;
+    StartReporter& reporter_;
+    PacketPool pool_;
+    TunPort tun_;
+    ServerAddresses servers_;
+    std::unique_ptr<UplinkMonitor> monitor_;
+    std::optional<MptcpPm> pm_;
+    std::optional<FdWatch> pm_watch_;
+    Connector connector_;
+    Backoff backoff_{100ms, 3s};
+    Timer retry_timer_;
+    Timer poll_timer_;
+    std::optional<Session> session_;
+    std::optional<PathDriver> paths_; ///< absent after a fall-back to plain TCP
+    std::optional<Target> via_;
+    TunnelConfig tunnel_; ///< of the present or the last session
+    TrafficLedger ledger_;
+    bool established_ = false;
+    bool was_up_ = false;
+    std::string last_error_;
+    ExitCode exit_code_ = ExitCode::ok;
+};
+
+} // namespace braid

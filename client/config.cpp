@@ -1,0 +1,184 @@
+#include "client/config.hpp"
+
+#include "common/admin/file.hpp"
+#include "common/crypto/key_file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+
+namespace braid {
+namespace {
+
+constexpr std::array priorities{
+    Choice<Priority>{"primary", Priority::primary},
+    Choice<Priority>{"secondary", Priority::secondary},
+    Choice<Priority>{"backup", Priority::backup},
+    Choice<Priority>{"never", Priority::never},
+};
+constexpr std::array policies{
+    Choice<Policy>{"aggregate", Policy::aggregate},
+    Choice<Policy>{"handover", Policy::handover},
+    Choice<Policy>{"interactive", Policy::interactive},
+};
+
+template <typename T, std::size_t N>
+std::string_view name_in(const std::array<Choice<T>, N>& choices, T value)
+{
+    return std::ranges::find(choices, value, &Choice<T>::value)->name;
+}
+
+Result<Prefix> parse_network(const std::string& text)
+{
+    const auto prefix = Prefix::parse(text);
+    if (prefix && prefix->has_host_bits())
+        return fail(std::errc::invalid_argument,
+                    "'" + text + "' has bits set behind its prefix length",
+                    "the network is " + prefix->network().text());
+    return prefix;
+}
+
+void read_server(const YamlNode& server, ClientConfig::Server& out)
+{
+    server.fields({"endpoint", "public_key"});
+    const auto endpoints = server["endpoint"];
+    endpoints.required("endpoint: vpn.example.org:8684");
+    const auto entries = endpoints.item_or_items(ClientConfig::max_endpoints);
+    if (endpoints.present() && entries.empty()) endpoints.problem("the list is empty");
+    for (const auto& entry : entries) {
+        HostPort endpoint;
+        if (entry.read(endpoint, HostPort::parse)) out.endpoints.push_back(endpoint);
+    }
+    server["public_key"]
+        .required("public_key: KEY, as printed by 'braid-server pubkey' on the server")
+        .read(out.public_key, PublicKey::parse);
+}
+
+/// Yields our own public key.
+PublicKey read_identity(const YamlNode& identity, const ConfigSource& source,
+                        const ClientKeyFiles& files, ClientConfig::Identity& out)
+{
+    identity.fields({"private_key_file", "preshared_key_file"});
+    PublicKey own;
+    const auto read_own = [&](const std::filesystem::path& file) -> Status {
+        const auto key = files.private_key(file);
+        if (!key) return fail(key.error());
+        own = *key;
+        return {};
+    };
+    identity["private_key_file"]
+        .required("private_key_file: client.key, made by 'braid-client keygen --out client.key'")
+        .read(out.private_key_file, key_file_from(source, read_own));
+
+    std::filesystem::path preshared;
+    if (identity["preshared_key_file"].read(preshared, key_file_from(source, files.preshared_key)))
+        out.preshared_key_file = preshared;
+    return own;
+}
+
+UplinkConfig read_uplink(const YamlNode& entry)
+{
+    UplinkConfig uplink;
+    if (entry.is_scalar()) {
+        entry.read(uplink.interface, parse_interface_name);
+        return uplink;
+    }
+    entry.fields({"interface", "priority"}).required("interface: eth0");
+    entry["interface"].required("interface: eth0").read(uplink.interface, parse_interface_name);
+    entry["priority"].read(uplink.priority, one_of(priorities));
+    return uplink;
+}
+
+void read_uplinks(const YamlNode& node, const std::string& tun, std::vector<UplinkConfig>& out)
+{
+    if (node.is_scalar()) {
+        if (node.text() != "auto")
+            node.problem("expected 'auto' or a list", "uplinks: [" + *node.text() + "]");
+        return;
+    }
+    const auto entries = node.items(ClientConfig::max_uplinks);
+    if (node.present() && entries.empty())
+        return node.problem("the list is empty", "uplinks: auto");
+    std::set<std::string> seen;
+    for (const auto& entry : entries) {
+        auto uplink = read_uplink(entry);
+        const auto at = entry.is_scalar() ? entry : entry["interface"];
+        if (uplink.interface == tun) at.problem("'" + tun + "' is the tunnel itself");
+        if (!seen.insert(uplink.interface).second)
+            at.problem("'" + uplink.interface + "' is listed twice");
+        out.push_back(std::move(uplink));
+    }
+    const auto unused = std::ranges::count(out, Priority::never, &UplinkConfig::priority);
+    if (!out.empty() && static_cast<std::size_t>(unused) == out.size())
+        node.problem("no uplink may be used: all have the priority 'never'");
+}
+
+void read_routes(const YamlNode& node, std::vector<Prefix>& out)
+{
+    if (!node.present()) return;
+    out.clear();
+    std::set<Prefix> seen;
+    for (const auto& entry : node.items(ClientConfig::max_routes)) {
+        Prefix route;
+        if (!entry.read(route, parse_network)) continue;
+        if (!seen.insert(route).second) entry.problem(route.text() + " is listed twice");
+        out.push_back(route);
+    }
+}
+
+} // namespace
+
+std::string_view name_of(Priority priority)
+{
+    return name_in(priorities, priority);
+}
+
+std::string_view name_of(Policy policy)
+{
+    return name_in(policies, policy);
+}
+
+Result<ClientConfig> parse_client_config(std::string_view text, const ConfigSource& source,
+                                         const ClientKeyFiles& files)
+{
+    auto document = YamlDocument::parse(text, source.name);
+    if (!document) return fail(std::move(document.error()));
+    const auto root = document->root();
+    root.fields({"server", "identity", "tun", "uplinks", "policy", "routes", "control", "log"});
+
+    ClientConfig config;
+    read_server(root["server"], config.server);
+    const auto own = read_identity(root["identity"], source, files, config.identity);
+    if (config.server.public_key == own && own != PublicKey{})
+        root["server"]["public_key"].problem(
+            "this is the client's own key",
+            "the server's key is printed by 'braid-server pubkey' there");
+    root["tun"].fields({"name"})["name"].read(config.tun.name, parse_interface_name);
+    read_uplinks(root["uplinks"], config.tun.name, config.uplinks);
+    root["policy"].read(config.policy, one_of(policies));
+    read_routes(root["routes"], config.routes);
+    read_daemon_settings(root, source, config.daemon);
+
+    if (const auto result = document->result(); !result) return fail(result.error());
+    return config;
+}
+
+Result<ClientConfig> load_client_config(const std::filesystem::path& file)
+{
+    const auto text = read_file(file, max_config_size);
+    if (!text) return fail(text.error());
+    const auto private_key = [](const std::filesystem::path& path) -> Result<PublicKey> {
+        const auto key = load_private_key(path);
+        if (!key) return fail(key.error());
+        if (const auto owned = check_key_owner(path); !owned) return fail(owned.error());
+        return key->public_key();
+    };
+    const auto preshared_key = [](const std::filesystem::path& path) -> Status {
+        if (const auto key = load_preshared_key(path); !key) return fail(key.error());
+        return check_key_owner(path);
+    };
+    return parse_client_config(*text, config_source(file), {private_key, preshared_key});
+}
+
+} // namespace braid

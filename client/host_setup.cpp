@@ -1,0 +1,58 @@
+#include "client/host_setup.hpp"
+
+#include "client/rp_filter.hpp"
+#include "common/admin/sysctl_journal.hpp"
+
+#include <algorithm>
+#include <spdlog/spdlog.h>
+#include <utility>
+
+namespace braid {
+
+HostSetup::HostSetup(std::vector<Prefix> routed, StateFile& state, Tun tun, Routes routes)
+    : routed_(std::move(routed)), state_(state), tun_(std::move(tun)), routes_(std::move(routes))
+{
+}
+
+Result<HostSetup> HostSetup::open(const ClientConfig& config, StateFile& state)
+{
+    auto routes = Routes::open();
+    if (!routes) return fail(routes.error());
+    auto tun = Tun::open(config.tun.name);
+    if (!tun) return fail(tun.error());
+    return HostSetup{config.routes, state, std::move(*tun), std::move(*routes)};
+}
+
+Status HostSetup::apply(const TunnelConfig& tunnel)
+{
+    if (auto configured = tun_.configure(tunnel.addresses, tunnel.mtu); !configured)
+        return configured;
+    const RoutingPlan plan = plan_routing(routed_, tunnel.addresses);
+    spdlog::debug("routing plan=\"{}\"", plan.text(tun_.name()));
+    return routes_.apply(plan, tun_.index());
+}
+
+Status HostSetup::loosen_filters(const std::vector<Uplink>& uplinks)
+{
+    std::vector<std::string> interfaces;
+    for (const Uplink& uplink : uplinks) {
+        if (uplink.index != 0) interfaces.push_back(uplink.interface);
+    }
+    const auto changes = rp_filter_changes(interfaces);
+    if (!changes) return fail(changes.error());
+    for (const SysctlValue& change : *changes) {
+        if (auto done = change_sysctl(change, state_); !done) return done;
+    }
+    return {};
+}
+
+Status HostSetup::cleanup(const std::vector<nlohmann::json>& entries)
+{
+    Status outcome = restore_sysctls(entries);
+    auto routes = Routes::open();
+    if (!routes) return fail(routes.error());
+    if (auto removed = routes->remove_all(); !removed) outcome = std::move(removed);
+    return outcome;
+}
+
+} // namespace braid

@@ -1,0 +1,42 @@
+/// What the client changes on its host: the TUN's addresses, routes and rules, rp_filter.
+/// Everything is undone by remove() or, after a crash, by cleanup().
+#pragma once
+
+#include "client/config.hpp"
+#include "client/routes.hpp"
+#include "client/uplink_monitor.hpp"
+#include "common/admin/state_file.hpp"
+#include "common/sys/tun.hpp"
+#include "common/wire/message.hpp"
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+namespace braid {
+
+class HostSetup {
+public:
+    /// Creates the TUN, without addresses or routes yet. `state` outlives this object.
+    [[nodiscard]] static Result<HostSetup> open(const ClientConfig& config, StateFile& state);
+
+    [[nodiscard]] Tun& tun() noexcept { return tun_; }
+    /// Brings TUN and routes to what the server gave. Idempotent.
+    [[nodiscard]] Status apply(const TunnelConfig& tunnel);
+    /// Sets strict reverse-path filters of the uplinks to loose: replies to a subflow come in
+    /// by an uplink that the main route does not use.
+    [[nodiscard]] Status loosen_filters(const std::vector<Uplink>& uplinks);
+
+    /// Puts back what the entries of a state file name and removes rules and routes that carry
+    /// our marks. Works from nothing.
+    [[nodiscard]] static Status cleanup(const std::vector<nlohmann::json>& entries);
+
+private:
+    HostSetup(std::vector<Prefix> routed, StateFile& state, Tun tun, Routes routes);
+
+    std::vector<Prefix> routed_; ///< the user's prefixes
+    StateFile& state_;
+    Tun tun_;
+    Routes routes_;
+};
+
+} // namespace braid

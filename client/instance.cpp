@@ -1,0 +1,70 @@
+#include "client/instance.hpp"
+
+#include "client/status.hpp"
+#include "common/admin/host_check.hpp"
+#include "common/crypto/key_file.hpp"
+
+#include <net/if.h>
+#include <spdlog/spdlog.h>
+
+namespace braid {
+namespace {
+
+Error not_there(const std::string& interface)
+{
+    return {std::make_error_code(std::errc::no_such_device), "uplink " + interface + " is not there",
+            "see `ip link`; it is used as soon as it appears"};
+}
+
+} // namespace
+
+Result<std::unique_ptr<Instance>> ClientInstance::load(const std::filesystem::path& file)
+{
+    auto config = load_client_config(file);
+    if (!config) return fail(config.error());
+    auto own = load_private_key(config->identity.private_key_file);
+    if (!own) return fail(own.error());
+    Client::Identity identity{std::move(*own), PresharedKey{}};
+    if (const auto& psk_file = config->identity.preshared_key_file) {
+        auto psk = load_preshared_key(*psk_file);
+        if (!psk) return fail(psk.error());
+        identity.psk = std::move(*psk);
+    }
+    return std::unique_ptr<Instance>{new ClientInstance{std::move(*config), std::move(identity)}};
+}
+
+std::vector<Finding> ClientInstance::check()
+{
+    std::vector<Finding> findings = check_host();
+    for (const UplinkConfig& uplink : config_.uplinks) {
+        if (::if_nametoindex(uplink.interface.c_str()) == 0)
+            findings.push_back({ExitCode::ok, not_there(uplink.interface)});
+    }
+    return findings;
+}
+
+ExitCode ClientInstance::run(StartReporter& reporter, StateFile& state)
+{
+    const auto give_up = [&](const Error& error) {
+        const ExitCode code = exit_code_of(error);
+        reporter.failed(code, error);
+        return code;
+    };
+    Loop loop;
+    auto host = HostSetup::open(config_, state);
+    if (!host) return give_up(host.error());
+    Client client{loop, config_, identity_, *host, reporter};
+    const auto control = DaemonControl::open(loop, config_.daemon.control_socket,
+                                             {.status = [&] { return client_status(client.view()); },
+                                              .stop =
+                                                  [&] {
+                                                      client.close();
+                                                      loop.stop();
+                                                  }});
+    if (!control) return give_up(control.error());
+    if (const auto opened = client.open(); !opened) return give_up(opened.error());
+    loop.run();
+    return client.exit_code();
+}
+
+} // namespace braid

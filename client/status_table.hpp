@@ -1,0 +1,12 @@
+/// The human form of the client's status. PURE.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace braid {
+
+/// Aligned text of the status object of `status --json` (schema 1). Missing fields show as "-".
+[[nodiscard]] std::string client_status_table(const nlohmann::json& status);
+
+} // namespace braid

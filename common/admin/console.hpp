@@ -1,0 +1,25 @@
+/// Where a command reads and prints.
+#pragma once
+
+#include "common/admin/exit_code.hpp"
+#include "common/base/result.hpp"
+
+#include <iosfwd>
+
+namespace braid {
+
+/// Borrowed streams.
+struct Console {
+    std::istream& in;
+    std::ostream& out;
+    std::ostream& err;
+
+    /// Prints `error: ...` and, when there is one, `hint: ...`; yields `code`.
+    ExitCode fail(ExitCode code, const Error& error) const;
+    /// The same with the status that fits the error.
+    ExitCode fail(const Error& error) const;
+    /// Prints `warning: ...` and its hint.
+    void warn(const Error& error) const;
+};
+
+} // namespace braid

@@ -1,0 +1,53 @@
+#include "common/admin/daemon_life.hpp"
+
+#include "common/admin/host_check.hpp"
+#include "common/base/log.hpp"
+
+#include <unistd.h>
+
+namespace braid {
+namespace {
+
+Result<StateFile> begin(Instance& instance)
+{
+    const auto host = host_identity();
+    if (!host) return fail(host.error());
+    const auto cleaned = clean_up_after_crash(instance);
+    if (!cleaned) return fail(cleaned.error());
+    if (*cleaned) spdlog::warn("put back what a dead daemon had left");
+    return StateFile::create(instance.settings().beside_socket(".state"), *host);
+}
+
+} // namespace
+
+Result<bool> clean_up_after_crash(Instance& instance)
+{
+    const auto host = host_identity();
+    if (!host) return fail(host.error());
+    const auto file = instance.settings().beside_socket(".state");
+    const auto entries = load_stale_state(file, *host);
+    if (!entries) return fail(entries.error());
+    if (!*entries) return false;
+    if (const auto cleaned = instance.cleanup(**entries); !cleaned)
+        return fail(cleaned.error(), "clean up after a crash");
+    if (::unlink(file.c_str()) < 0) return fail_errno("unlink", file.native());
+    return true;
+}
+
+ExitCode live(Instance& instance, StartReporter& reporter)
+{
+    auto state = begin(instance);
+    if (!state) {
+        const auto code = exit_code_of(state.error());
+        reporter.failed(code, state.error());
+        return code;
+    }
+    const auto code = instance.run(reporter, *state);
+    auto cleaned = instance.cleanup(state->entries());
+    if (cleaned) cleaned = state->clear();
+    if (cleaned) return code;
+    spdlog::error("cannot put everything back reason=\"{}\"", cleaned.error().text());
+    return code == ExitCode::ok ? ExitCode::failure : code;
+}
+
+} // namespace braid

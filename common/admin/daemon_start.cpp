@@ -1,0 +1,259 @@
+#include "common/admin/daemon.hpp"
+
+#include "common/admin/control_socket.hpp"
+#include "common/admin/daemon_life.hpp"
+#include "common/admin/instance_lock.hpp"
+#include "common/admin/start_report.hpp"
+#include "common/base/log.hpp"
+#include "common/sys/fd.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <optional>
+#include <ostream>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utility>
+
+namespace braid {
+namespace {
+
+/// Keeps SIGINT and SIGTERM for a descriptor, so that an impatient user ends a start cleanly.
+class CaughtSignals {
+public:
+    CaughtSignals()
+    {
+        sigset_t caught{};
+        ::sigemptyset(&caught);
+        ::sigaddset(&caught, SIGINT);
+        ::sigaddset(&caught, SIGTERM);
+        ::sigprocmask(SIG_BLOCK, &caught, &before_);
+        fd_.reset(::signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK));
+    }
+    CaughtSignals(const CaughtSignals&) = delete;
+    CaughtSignals& operator=(const CaughtSignals&) = delete;
+    ~CaughtSignals() { restore(); }
+
+    void restore() const { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+    [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+
+private:
+    sigset_t before_{};
+    Fd fd_;
+};
+
+/// Closes everything but standard streams and two descriptors.
+void close_all_but(int first, int second)
+{
+    const auto [low, high] = std::minmax(first, second);
+    const auto close_from = [](int from, int to) {
+        if (from <= to) ::close_range(static_cast<unsigned>(from), static_cast<unsigned>(to), 0);
+    };
+    close_from(STDERR_FILENO + 1, low - 1);
+    close_from(low + 1, high - 1);
+    ::close_range(static_cast<unsigned>(high) + 1, ~0U, 0);
+}
+
+/// Leaves the terminal and the folder of whoever started us.
+void detach()
+{
+    ::setsid();
+    [[maybe_unused]] const int there = ::chdir("/");
+    const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, stream);
+    constexpr mode_t no_write_for_others = 022;
+    ::umask(no_write_for_others);
+    ::signal(SIGPIPE, SIG_IGN);
+}
+
+/// The child's life. It never returns into the command that started it.
+[[noreturn]] void become_daemon(Instance& instance, const InstanceLock& lock, Fd reports)
+{
+    detach();
+    close_all_but(lock.fd(), reports.get());
+    PipeReporter reporter{std::move(reports)};
+    const auto& settings = instance.settings();
+    auto code = ExitCode::failure;
+    if (const auto log = set_up_log(settings.log_level, settings.background_log()); !log)
+        reporter.failed(code, log.error());
+    else
+        code = live(instance, reporter);
+    spdlog::shutdown();
+    std::_Exit(static_cast<int>(code));
+}
+
+/// How waiting for a daemon has ended.
+enum class StartEnd {
+    reported, ///< ready or failed
+    died,     ///< without such a report
+    timed_out,
+    interrupted, ///< by the user
+};
+struct StartResult {
+    StartEnd end = StartEnd::timed_out;
+    StartReport last{.code = ExitCode::timed_out, .text = "the daemon"};
+};
+
+/// Takes the reports out of `received`. True when one of them ends the wait.
+bool take_reports(std::string& received, StartReport& last)
+{
+    for (;;) {
+        const auto end = received.find('\n');
+        if (end == std::string::npos) return false;
+        const auto report = StartReport::parse(std::string_view{received}.substr(0, end));
+        received.erase(0, end + 1);
+        if (!report) continue;
+        last = *report;
+        if (last.kind != StartReport::Kind::progress) return true;
+    }
+}
+
+StartResult await_start(int reports, int signals, TimePoint deadline)
+{
+    StartResult result;
+    std::string received;
+    for (;;) {
+        std::array watched{pollfd{reports, POLLIN, 0}, pollfd{signals, POLLIN, 0}};
+        const auto rest = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+        if (rest <= 0ms) return result;
+        if (::poll(watched.data(), watched.size(), static_cast<int>(rest.count())) < 0) continue;
+        if (watched[1].revents != 0) {
+            result.end = StartEnd::interrupted;
+            return result;
+        }
+        if (watched[0].revents == 0) continue;
+        std::array<char, 4096> chunk{};
+        const auto got = ::read(reports, chunk.data(), chunk.size());
+        if (got < 0 && errno == EINTR) continue;
+        received.append(chunk.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+        const bool reported = take_reports(received, result.last);
+        if (!reported && got > 0) continue;
+        result.end = reported ? StartEnd::reported : StartEnd::died;
+        return result;
+    }
+}
+
+/// A child process of ours, waited for once.
+class Child {
+public:
+    explicit Child(pid_t pid) noexcept : pid_(pid) {}
+    [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+
+    /// Its status as wait(2) tells, if it has ended by then.
+    std::optional<int> wait(Duration patience)
+    {
+        int status = 0;
+        const bool ended = wait_until(Clock::now() + patience,
+                                      [&] { return ::waitpid(pid_, &status, WNOHANG) != 0; });
+        return ended ? std::optional{status} : std::nullopt;
+    }
+    /// Asks it to end, and sees to it.
+    void end()
+    {
+        ::kill(pid_, SIGTERM);
+        if (wait(kill_after)) return;
+        ::kill(pid_, SIGKILL);
+        while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+        }
+    }
+
+private:
+    pid_t pid_;
+};
+
+std::string text_of(int wait_status)
+{
+    if (WIFSIGNALED(wait_status)) return std::string{"by "} + ::strsignal(WTERMSIG(wait_status));
+    return "with exit status " + std::to_string(WEXITSTATUS(wait_status));
+}
+
+/// The error that a start ends with; the daemon is ended where it still lives.
+Error conclude(const StartResult& result, Child& child, Duration timeout, const Instance& instance)
+{
+    const std::string log = "see its log " + instance.settings().background_log().native();
+    const auto plain = [](std::errc code, std::string what, std::string hint) {
+        return Error{std::make_error_code(code), std::move(what), std::move(hint)};
+    };
+    switch (result.end) {
+    case StartEnd::reported:
+        if (!child.wait(stop_timeout)) child.end();
+        return plain(std::errc::operation_canceled, result.last.text, result.last.hint);
+    case StartEnd::died: {
+        const auto status = child.wait(stop_timeout);
+        const std::string how = status ? text_of(*status) : "without a word";
+        return plain(std::errc::no_such_process, "the daemon ended " + how + " before it was ready",
+                     log);
+    }
+    case StartEnd::timed_out: {
+        child.end();
+        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout).count();
+        return plain(std::errc::timed_out,
+                     "not ready after " + std::to_string(seconds) + " s: waited for " +
+                         result.last.text,
+                     log);
+    }
+    case StartEnd::interrupted:
+        child.end();
+        return plain(std::errc::interrupted, "interrupted before the daemon was ready", {});
+    }
+    return {};
+}
+
+/// One line about the daemon that runs already.
+ExitCode already_running(const Instance& instance, const Console& console)
+{
+    const auto reply = control_request(instance.settings().control_socket, {{"request", "status"}},
+                                       request_timeout);
+    std::string state = "starting";
+    if (reply && reply->contains("status")) state = reply->at("status").value("state", "unknown");
+    console.out << "already running: " << state << '\n';
+    return ExitCode::ok;
+}
+
+} // namespace
+
+ExitCode start_daemon(Instance& instance, Duration timeout, const Console& console)
+{
+    const auto lock = InstanceLock::take(instance.settings());
+    if (!lock) return console.fail(lock.error());
+    if (!*lock) return already_running(instance, console);
+
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) < 0)
+        return console.fail(ExitCode::failure, fail_errno("pipe2", "").value());
+    const Fd reports{ends[0]};
+    Fd to_parent{ends[1]};
+    console.out.flush();
+    console.err.flush();
+    const CaughtSignals signals;
+    const pid_t pid = ::fork();
+    if (pid < 0) return console.fail(ExitCode::failure, fail_errno("fork", "").value());
+    if (pid == 0) {
+        signals.restore();
+        become_daemon(instance, **lock, std::move(to_parent));
+    }
+    to_parent.reset(); // so that the pipe ends with the child
+
+    Child child{pid};
+    const auto result = await_start(reports.get(), signals.fd(), Clock::now() + timeout);
+    const bool reported = result.end == StartEnd::reported;
+    if (reported && result.last.kind == StartReport::Kind::ready) {
+        console.out << "started (pid " << pid << ")\n";
+        return ExitCode::ok;
+    }
+    const auto error = conclude(result, child, timeout, instance);
+    if (const auto cleaned = clean_up_after_crash(instance); !cleaned)
+        console.fail(ExitCode::failure, cleaned.error());
+    const bool died = result.end == StartEnd::died || result.end == StartEnd::interrupted;
+    return console.fail(died ? ExitCode::failure : result.last.code, error);
+}
+
+} // namespace braid

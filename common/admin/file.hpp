@@ -1,0 +1,21 @@
+/// Small files, read and written as a whole.
+#pragma once
+
+#include "common/base/result.hpp"
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace braid {
+
+/// The whole file. Errors: the system's; file_too_large beyond `most` bytes.
+[[nodiscard]] Result<std::string> read_file(const std::filesystem::path& file, std::size_t most);
+
+/// Puts `text` in the place of the file, mode 0600; readers see the old or the new one, never
+/// a part. Not synced: it is for what does not outlive a reboot either. Errors: the system's,
+/// and the old file stays.
+[[nodiscard]] Status replace_file(const std::filesystem::path& file, std::string_view text);
+
+} // namespace braid

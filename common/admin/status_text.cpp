@@ -1,0 +1,131 @@
+#include "common/admin/status_text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+namespace braid {
+namespace {
+
+constexpr std::size_t gap = 2; ///< spaces between columns
+
+std::string printable(std::string text)
+{
+    std::ranges::replace_if(
+        text, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+    return text.empty() ? "-" : text;
+}
+
+/// A whole number that is not negative; none for anything else.
+std::optional<std::uint64_t> count_of(const nlohmann::json& value)
+{
+    if (value.is_number_unsigned()) return value.get<std::uint64_t>();
+    if (value.is_number_integer() && value.get<std::int64_t>() >= 0)
+        return static_cast<std::uint64_t>(value.get<std::int64_t>());
+    return std::nullopt;
+}
+
+std::uint64_t rounded(std::uint64_t value, std::uint64_t unit)
+{
+    return value / unit + (value % unit >= unit / 2 ? 1 : 0);
+}
+
+/// Tenths as "12.3".
+std::string with_tenths(std::uint64_t tenths)
+{
+    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10);
+}
+
+} // namespace
+
+TextTable::TextTable(std::vector<std::string> heading)
+{
+    if (!heading.empty()) add(std::move(heading));
+}
+
+void TextTable::add(std::vector<std::string> row)
+{
+    for (auto& cell : row) cell = printable(std::move(cell));
+    rows_.push_back(std::move(row));
+}
+
+std::string TextTable::text(std::size_t indent) const
+{
+    std::vector<std::size_t> widths;
+    for (const auto& row : rows_) {
+        widths.resize(std::max(widths.size(), row.size()));
+        for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    }
+    std::string text;
+    for (const auto& row : rows_) {
+        std::string line(indent, ' ');
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            line += row[i];
+            if (i + 1 < row.size()) line.append(widths[i] - row[i].size() + gap, ' ');
+        }
+        text += line + "\n";
+    }
+    return text;
+}
+
+const nlohmann::json& member(const nlohmann::json& object, const char* key)
+{
+    static const nlohmann::json none;
+    if (!object.is_object()) return none;
+    const auto found = object.find(key);
+    return found == object.end() ? none : *found;
+}
+
+std::string plain_text(const nlohmann::json& value)
+{
+    if (value.is_string()) return printable(value.get<std::string>());
+    if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+    if (value.is_number()) return value.dump();
+    std::string joined;
+    if (value.is_array()) {
+        for (const auto& part : value)
+            joined.append(joined.empty() ? "" : ", ").append(plain_text(part));
+    }
+    return printable(std::move(joined));
+}
+
+std::string bytes_text(const nlohmann::json& bytes)
+{
+    constexpr std::array units{"kB", "MB", "GB", "TB", "PB"};
+    const auto count = count_of(bytes);
+    if (!count) return "-";
+    if (*count < 1000) return std::to_string(*count) + " B";
+    std::uint64_t scale = 1000;
+    std::size_t unit = 0;
+    // From 999.95 on it would be rounded to 1000.0.
+    while (unit + 1 < units.size() && *count >= scale * 1000 - scale / 20) {
+        scale *= 1000;
+        ++unit;
+    }
+    return with_tenths(rounded(*count, scale / 10)) + " " + units[unit];
+}
+
+std::string rtt_text(const nlohmann::json& rtt_us)
+{
+    const auto count = count_of(rtt_us);
+    if (!count || *count == 0) return "-";
+    return with_tenths(rounded(*count, 100)) + " ms";
+}
+
+std::string ago_text(const nlohmann::json& seconds)
+{
+    constexpr std::uint64_t minute = 60;
+    constexpr std::uint64_t hour = 60 * minute;
+    constexpr std::uint64_t day = 24 * hour;
+    if (seconds.is_null()) return "never";
+    const auto count = count_of(seconds);
+    if (!count) return "-";
+    if (*count < 2 * minute) return std::to_string(*count) + " s ago";
+    if (*count < 2 * hour) return std::to_string(*count / minute) + " min ago";
+    if (*count < 2 * day) return std::to_string(*count / hour) + " h ago";
+    return std::to_string(*count / day) + " d ago";
+}
+
+} // namespace braid

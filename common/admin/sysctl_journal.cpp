@@ -1,0 +1,39 @@
+#include "common/admin/sysctl_journal.hpp"
+
+#include <ranges>
+#include <spdlog/spdlog.h>
+
+namespace braid {
+
+nlohmann::json sysctl_entry(const SysctlValue& old)
+{
+    return {{"sysctl", old.name}, {"old", old.value}};
+}
+
+Status change_sysctl(const SysctlValue& change, StateFile& state)
+{
+    const auto old = read_sysctl(change.name);
+    if (!old) return fail(old.error());
+    if (*old == change.value) return {};
+    if (auto noted = state.record(sysctl_entry({change.name, *old})); !noted) return noted;
+    spdlog::info("sysctl {}={} (was {})", change.name, change.value, *old);
+    return write_sysctl(change.name, change.value);
+}
+
+Status restore_sysctls(const std::vector<nlohmann::json>& entries)
+{
+    Status outcome;
+    for (const auto& entry : entries | std::views::reverse) {
+        if (!entry.is_object() || !entry.contains("sysctl")) continue;
+        const auto name = entry.value("sysctl", std::string{});
+        const auto old = entry.value("old", std::string{});
+        const auto now = read_sysctl(name);
+        if (!now && now.error().code == std::errc::no_such_file_or_directory) continue;
+        if (now && *now == old) continue;
+        spdlog::info("sysctl {}={} (restored)", name, old);
+        if (auto written = write_sysctl(name, old); !written) outcome = std::move(written);
+    }
+    return outcome;
+}
+
+} // namespace braid

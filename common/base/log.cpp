@@ -1,0 +1,39 @@
+#include "common/base/log.hpp"
+
+#include <cstdlib>
+#include <spdlog/sinks/rotating_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+namespace braid {
+
+Result<LogLevel> parse_log_level(std::string_view text)
+{
+    if (text == "debug") return spdlog::level::debug;
+    if (text == "info") return spdlog::level::info;
+    if (text == "warning") return spdlog::level::warn;
+    if (text == "error") return spdlog::level::err;
+    return fail(std::errc::invalid_argument, "unknown log level '" + std::string{text} + "'",
+                "use debug, info, warning or error");
+}
+
+Status set_up_log(LogLevel level, const std::optional<std::filesystem::path>& file)
+try {
+    constexpr std::size_t file_size = 1 << 20;
+    constexpr std::size_t old_files = 1;
+    spdlog::sink_ptr sink;
+    if (file)
+        sink = std::make_shared<spdlog::sinks::rotating_file_sink_st>(*file, file_size, old_files);
+    else
+        sink = std::make_shared<spdlog::sinks::stderr_sink_st>();
+    auto logger = std::make_shared<spdlog::logger>("braid", std::move(sink));
+    const bool journal = !file && std::getenv("JOURNAL_STREAM") != nullptr;
+    logger->set_pattern(journal ? "%l: %v" : "%Y-%m-%dT%H:%M:%S.%e %l: %v");
+    logger->set_level(level);
+    logger->flush_on(spdlog::level::debug);
+    spdlog::set_default_logger(std::move(logger));
+    return {};
+} catch (const spdlog::spdlog_ex& error) {
+    return fail(std::errc::io_error, std::string{"log: "} + error.what());
+}
+
+} // namespace braid

@@ -1,0 +1,114 @@
+#include "common/crypto/record.hpp"
+
+#include "common/crypto/derive.hpp"
+
+#include <array>
+#include <cassert>
+#include <optional>
+
+namespace braid {
+
+static_assert(Aead::tag_size == record_tag_size);
+
+namespace {
+
+[[nodiscard]] Secret<32> aead_key(Cipher cipher, const Secret<32>& secret)
+{
+    const std::array context{static_cast<std::byte>(cipher)};
+    return derive(secret, "braid record", context);
+}
+
+[[nodiscard]] std::size_t total(std::span<const Bytes> segments) noexcept
+{
+    std::size_t size = 0;
+    for (const Bytes segment : segments) size += segment.size();
+    return size;
+}
+
+} // namespace
+
+RecordKey::RecordKey(Cipher cipher, Secret<32> secret, RecordLimits limits)
+    : secret_(std::move(secret)), aead_(cipher, aead_key(cipher, secret_)), limits_(limits)
+{
+}
+
+bool RecordKey::worn() const noexcept
+{
+    return records_ >= limits_.records || bytes_ >= limits_.bytes;
+}
+
+bool RecordKey::refuses(std::size_t size) const noexcept
+{
+    return records_ >= 2 * limits_.records || size > 2 * limits_.bytes - bytes_;
+}
+
+void RecordKey::count(std::size_t size) noexcept
+{
+    ++records_;
+    bytes_ += size;
+}
+
+RecordKey RecordKey::next() const
+{
+    return {aead_.cipher(), derive(secret_, "braid rekey"), limits_};
+}
+
+Result<std::size_t> RecordSealer::seal(std::span<const Bytes> segments, MutBytes out)
+{
+    const std::size_t size = total(segments);
+    if (size > max_record_plaintext) return fail(std::errc::message_size, "record: too large");
+    if (key_.refuses(size)) return fail(std::errc::value_too_large, "record: key is used up");
+    assert(out.size() >= size + record_overhead);
+
+    write_unit_header(out, next_type_, size + record_tag_size);
+    key_.aead().seal(key_.nonce(), out.first(unit_header_size), segments,
+                     out.subspan(unit_header_size));
+    key_.count(size);
+    next_type_ = UnitType::record;
+    return size + record_overhead;
+}
+
+void RecordSealer::rekey()
+{
+    // A second step before a record was sealed would leave the receiver one key behind.
+    if (next_type_ == UnitType::next_record) return;
+    key_ = key_.next();
+    next_type_ = UnitType::next_record;
+}
+
+Result<MutBytes> RecordOpener::open(MutBytes unit)
+{
+    if (dead_) return fail(std::errc::protocol_error, "record: lane has failed before");
+    dead_ = true; // until this record has proved good
+
+    const auto header = next_unit(unit);
+    if (!header) return fail(header.error());
+    if (!*header || (*header)->size != unit.size())
+        return fail(std::errc::protocol_error, "record: size does not match its header");
+
+    std::optional<RecordKey> next;
+    if ((*header)->type == UnitType::next_record)
+        next = key_.next();
+    else if ((*header)->type != UnitType::record)
+        return fail(std::errc::protocol_error, "record: unit of another type");
+
+    auto plaintext = open_with(next ? *next : key_, unit);
+    if (!plaintext) return plaintext;
+    if (next) key_ = std::move(*next);
+    dead_ = false;
+    return plaintext;
+}
+
+Result<MutBytes> RecordOpener::open_with(RecordKey& key, MutBytes unit)
+{
+    const std::size_t size = unit.size() - record_overhead;
+    if (key.refuses(size)) return fail(std::errc::protocol_error, "record: key is used up");
+
+    const auto plaintext =
+        key.aead().open(key.nonce(), unit.first(unit_header_size), unit.subspan(unit_header_size));
+    if (!plaintext) return fail(std::errc::protocol_error, "record: not authentic");
+    key.count(size);
+    return *plaintext;
+}
+
+} // namespace braid

@@ -1,0 +1,115 @@
+#include "common/queue/packet_pool.hpp"
+
+#include <cassert>
+#include <cstring>
+#include <utility>
+
+namespace braid {
+namespace {
+
+/// The smallest class whose buffers hold `size` bytes, which the largest one does.
+std::size_t class_for(std::size_t size)
+{
+    std::size_t index = 0;
+    while (PacketPool::classes[index].room < size) ++index;
+    return index;
+}
+
+} // namespace
+
+PacketBuffer::PacketBuffer(PacketPool& pool, Memory memory, std::size_t room) noexcept
+    : pool_(&pool), memory_(std::move(memory)), room_(room)
+{
+}
+
+PacketBuffer::PacketBuffer(PacketBuffer&& other) noexcept
+    : pool_(std::exchange(other.pool_, nullptr)),
+      memory_(std::move(other.memory_)),
+      room_(std::exchange(other.room_, 0)),
+      offset_(std::exchange(other.offset_, 0)),
+      size_(std::exchange(other.size_, 0))
+{
+}
+
+PacketBuffer& PacketBuffer::operator=(PacketBuffer&& other) noexcept
+{
+    PacketBuffer taken{std::move(other)};
+    std::swap(pool_, taken.pool_);
+    std::swap(memory_, taken.memory_);
+    std::swap(room_, taken.room_);
+    std::swap(offset_, taken.offset_);
+    std::swap(size_, taken.size_);
+    return *this;
+}
+
+PacketBuffer::~PacketBuffer()
+{
+    if (pool_ != nullptr) pool_->give_back(std::move(memory_), room_);
+}
+
+MutBytes PacketBuffer::room() noexcept
+{
+    return {memory_.get(), room_};
+}
+
+void PacketBuffer::set(std::size_t offset, std::size_t size) noexcept
+{
+    assert(offset <= room_ && size <= room_ - offset);
+    offset_ = offset;
+    size_ = size;
+}
+
+Bytes PacketBuffer::bytes() const noexcept
+{
+    return Bytes{memory_.get(), room_}.subspan(offset_, size_);
+}
+
+PacketPool::PacketPool()
+{
+    // Giving back must not allocate: it happens in destructors.
+    for (std::size_t i = 0; i < classes.size(); ++i) free_[i].reserve(classes[i].kept);
+}
+
+PacketPool::~PacketPool()
+{
+    assert(lent_ == 0);
+}
+
+PacketBuffer PacketPool::large()
+{
+    return lend(classes.size() - 1);
+}
+
+PacketBuffer PacketPool::shrink(PacketBuffer buffer)
+{
+    const std::size_t fitting = class_for(buffer.size_);
+    if (buffer.room_ <= classes[fitting].room) return buffer;
+    PacketBuffer smaller = lend(fitting);
+    if (buffer.size_ > 0) std::memcpy(smaller.memory_.get(), buffer.bytes().data(), buffer.size_);
+    smaller.size_ = buffer.size_;
+    return smaller;
+}
+
+PacketBuffer PacketPool::lend(std::size_t class_index)
+{
+    auto& free = free_[class_index];
+    const std::size_t room = classes[class_index].room;
+    Memory memory;
+    if (free.empty()) {
+        memory = std::make_unique_for_overwrite<std::byte[]>(room);
+    } else {
+        memory = std::move(free.back());
+        free.pop_back();
+    }
+    ++lent_;
+    return {*this, std::move(memory), room};
+}
+
+void PacketPool::give_back(Memory memory, std::size_t room) noexcept
+{
+    --lent_;
+    const std::size_t index = class_for(room);
+    if (free_[index].size() < classes[index].kept) free_[index].push_back(std::move(memory));
+}
+
+} // namespace braid

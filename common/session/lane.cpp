@@ -1,0 +1,258 @@
+#include "common/session/lane.hpp"
+
+#include "common/sys/mptcp.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <sys/socket.h>
+#include <utility>
+
+namespace braid {
+namespace {
+
+constexpr std::size_t in_room = 512 * 1024;
+constexpr std::size_t message_room = 16 * 1024; ///< for messages behind an unsent record
+constexpr std::size_t out_room = max_unit_size + message_room;
+// A record closes at or after its target, by one packet of 64 KiB at most: within
+// max_record_plaintext.
+constexpr std::size_t bulk_record = 60 * 1024;
+constexpr std::size_t shaped_record = 8 * 1024;
+constexpr std::size_t packets_per_record = 128;
+constexpr int receives_per_turn = 4;
+constexpr auto gate_poll = 1ms;
+
+} // namespace
+
+Lane::Lane(Loop& loop, Fd fd, Keys keys, Bytes received, Listener& listener)
+    : loop_(loop), fd_(std::move(fd)), keys_(std::move(keys)), listener_(&listener), in_(in_room),
+      out_(out_room), keyed_at_(loop.now()), heard_at_(loop.now()),
+      watch_(loop, fd_.get(), [this](Interest ready) { on_ready(ready); }),
+      gate_timer_(loop,
+                  [this] {
+                      if (packets_wait_ && gate_open()) listener_->on_sendable();
+                  }),
+      alive_timer_(loop, [this] { on_alive_timer(); }), end_timer_(loop, [this] {
+          if (fault_) (void)end(*fault_);
+          else if (handle_received()) update_interest();
+      })
+{
+    assert(received.size() <= in_.size());
+    std::ranges::copy(received, in_.begin());
+    in_used_ = received.size();
+    if (in_used_ > 0) end_timer_.once(0ms);
+    alive_timer_.every(ping_after);
+    update_interest();
+}
+
+void Lane::on_ready(Interest ready)
+{
+    if (ready.readable && !receive()) return;
+    if (!ready.writable) return;
+    flush();
+    if (out_used_ == 0 && packets_wait_) listener_->on_sendable();
+}
+
+bool Lane::receive()
+{
+    for (int i = 0; i < receives_per_turn; ++i) {
+        const MutBytes room = MutBytes{in_}.subspan(in_used_);
+        const ssize_t n = ::recv(fd_.get(), room.data(), room.size(), 0);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+        if (n < 0) return end(fail_errno("receive", "from peer").value());
+        if (n == 0) return end(fail(std::errc::connection_reset, "the peer closed the connection").value());
+        heard_at_ = loop_.now();
+        in_used_ += static_cast<std::size_t>(n);
+        if (!handle_received()) return false;
+        if (static_cast<std::size_t>(n) < room.size()) return true;
+    }
+    return true;
+}
+
+bool Lane::handle_received()
+{
+    std::size_t at = 0;
+    while (true) {
+        const MutBytes rest = MutBytes{in_}.subspan(at, in_used_ - at);
+        const auto unit = next_unit(rest);
+        if (!unit) return end(unit.error());
+        if (!*unit || (*unit)->size > rest.size()) break;
+        if (!handle_record(rest.first((*unit)->size))) return false;
+        at += (*unit)->size;
+    }
+    std::copy(in_.begin() + static_cast<std::ptrdiff_t>(at),
+              in_.begin() + static_cast<std::ptrdiff_t>(in_used_), in_.begin());
+    in_used_ -= at;
+    return true;
+}
+
+bool Lane::handle_record(MutBytes record)
+{
+    const auto plaintext = keys_.opener.open(record);
+    if (!plaintext) return end(plaintext.error());
+    FrameReader frames{*plaintext};
+    while (true) {
+        const auto frame = frames.next();
+        if (!frame) return end(frame.error());
+        if (!*frame) return true;
+        if (const auto handled = handle_frame(**frame); !handled) return end(handled.error());
+    }
+}
+
+Status Lane::handle_frame(const Frame& frame)
+{
+    if (frame.kind == FrameKind::packet) {
+        ++counters_.packets_received;
+        counters_.bytes_received += frame.payload.size();
+        return listener_->on_packet(frame.offload, frame.payload);
+    }
+    const auto message = decode_message(frame.payload);
+    if (!message) return fail(message.error());
+    return *message ? handle_message(**message) : Status{};
+}
+
+Status Lane::handle_message(const Message& message)
+{
+    if (const auto* ping = std::get_if<Ping>(&message)) {
+        send_message(Pong{ping->number});
+        return {};
+    }
+    if (const auto* pong = std::get_if<Pong>(&message)) {
+        if (pong->number == ping_number_) rtt_ = loop_.now() - ping_sent_at_;
+        return {};
+    }
+    return listener_->on_message(message);
+}
+
+void Lane::on_alive_timer()
+{
+    const Duration silent = loop_.now() - heard_at_;
+    if (silent >= dead_after) {
+        (void)end(fail(std::errc::timed_out, "the peer has been silent for " +
+                                                 std::to_string(dead_after.count()) + " s").value());
+        return;
+    }
+    if (silent < ping_after) return;
+    ping_sent_at_ = loop_.now();
+    send_message(Ping{++ping_number_});
+}
+
+bool Lane::end(Error reason)
+{
+    watch_.want({});
+    gate_timer_.stop();
+    alive_timer_.stop();
+    end_timer_.stop();
+    listener_->on_lane_end(reason);
+    return false;
+}
+
+void Lane::send_packets(FairQueue& queue)
+{
+    while (!queue.empty() && !fault_ && out_used_ == 0 && gate_open() && seal_packets(queue)) flush();
+    packets_wait_ = !queue.empty();
+    if (packets_wait_ && out_used_ == 0 && !fault_) {
+        if (!gate_timer_.pending()) gate_timer_.every(gate_poll);
+    } else {
+        gate_timer_.stop();
+    }
+}
+
+bool Lane::gate_open()
+{
+    if (gate_.bulk()) return true;
+    const auto unsent = mptcp::unsent(fd_.get());
+    return !unsent || gate_.open(unsent->bytes, unsent->subflows);
+}
+
+bool Lane::seal_packets(FairQueue& queue)
+{
+    const std::size_t target = gate_.bulk() ? bulk_record : shaped_record;
+    std::array<FrameHeader, packets_per_record> headers;
+    std::array<PacketBuffer, packets_per_record> packets;
+    std::array<Bytes, 2 * packets_per_record> segments;
+    std::size_t count = 0;
+    std::size_t size = 0;
+    while (count < packets_per_record && size < target && !queue.empty()) {
+        auto packet = queue.pop();
+        headers[count] = packet_frame_header(packet->offload, narrow<std::uint16_t>(packet->buffer.size()));
+        packets[count] = std::move(packet->buffer);
+        segments[2 * count] = headers[count];
+        segments[2 * count + 1] = packets[count].bytes();
+        size += frame_header_size + packets[count].size();
+        counters_.bytes_sent += packets[count].size();
+        ++count;
+    }
+    counters_.packets_sent += count;
+    return seal(std::span{segments}.first(2 * count));
+}
+
+void Lane::send_message(const Message& message)
+{
+    const auto payload = encode_message(message);
+    const auto header = message_frame_header(narrow<std::uint16_t>(payload.size()));
+    const std::array<Bytes, 2> segments{Bytes{header}, Bytes{payload}};
+    if (seal(segments)) flush();
+}
+
+void Lane::close(CloseReason reason)
+{
+    send_message(Close{reason});
+    ::shutdown(fd_.get(), SHUT_WR);
+}
+
+bool Lane::seal(std::span<const Bytes> segments)
+{
+    std::size_t needed = record_overhead;
+    for (const Bytes segment : segments) needed += segment.size();
+    if (needed > out_.size() - out_used_) {
+        fail_later(fail(std::errc::no_buffer_space, "the peer does not read what it asks for").value());
+        return false;
+    }
+    rekey_when_due();
+    const auto size = keys_.sealer.seal(segments, MutBytes{out_}.subspan(out_used_));
+    if (!size) {
+        fail_later(size.error());
+        return false;
+    }
+    out_used_ += *size;
+    return true;
+}
+
+void Lane::rekey_when_due()
+{
+    const TimePoint now = loop_.now();
+    if (!keys_.sealer.should_rekey() && now - keyed_at_ < rekey_after) return;
+    keys_.sealer.rekey();
+    keyed_at_ = now;
+}
+
+void Lane::flush()
+{
+    while (out_sent_ < out_used_) {
+        const Bytes rest = Bytes{out_}.subspan(out_sent_, out_used_ - out_sent_);
+        const ssize_t n = ::send(fd_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno == EAGAIN) break;
+        if (n < 0) return fail_later(fail_errno("send", "to peer").value());
+        gate_.sent(static_cast<std::size_t>(n), loop_.now());
+        out_sent_ += static_cast<std::size_t>(n);
+    }
+    if (out_sent_ == out_used_) out_sent_ = out_used_ = 0;
+    update_interest();
+}
+
+void Lane::fail_later(Error reason)
+{
+    if (fault_) return;
+    fault_ = std::move(reason);
+    out_sent_ = out_used_ = 0;
+    end_timer_.once(0ms);
+}
+
+void Lane::update_interest()
+{
+    watch_.want({.readable = true, .writable = out_used_ > 0});
+}
+
+} // namespace braid

@@ -1,0 +1,114 @@
+/// One MPTCP connection of a session after its handshake: records out and in, frames inside,
+/// a gate on what the kernel holds unsent, keep-alive.
+#pragma once
+
+#include "common/crypto/record.hpp"
+#include "common/queue/fair_queue.hpp"
+#include "common/session/send_gate.hpp"
+#include "common/sys/fd.hpp"
+#include "common/sys/loop.hpp"
+#include "common/wire/frame.hpp"
+#include "common/wire/message.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace braid {
+
+/// Timers: gate_timer_ runs every millisecond while the gate is shut and packets wait;
+/// alive_timer_ runs every ping_after for the lane's life, pings a silent peer and ends the
+/// lane after dead_after without a byte; end_timer_ reports a fault found while sending.
+class Lane {
+public:
+    static constexpr auto ping_after = 2s; ///< PROTOCOL.md, "Keep-alive"
+    static constexpr auto dead_after = 10s;
+    static constexpr auto rekey_after = 120s; ///< PROTOCOL.md, "Records"
+
+    /// All calls come from the loop, never from inside send_*().
+    struct Listener {
+        virtual ~Listener() = default;
+        /// Error: the peer broke the protocol; the lane ends with it.
+        virtual Status on_packet(const Offload& offload, Bytes packet) = 0;
+        virtual Status on_message(const Message& message) = 0; ///< not Ping, Pong
+        /// The lane takes packets again.
+        virtual void on_sendable() = 0;
+        /// The last call, after which the lane does nothing; the owner may destroy it here.
+        virtual void on_lane_end(const Error& reason) = 0;
+    };
+
+    struct Keys {
+        RecordSealer sealer;
+        RecordOpener opener;
+    };
+
+    struct Counters {
+        std::uint64_t packets_sent = 0;
+        std::uint64_t packets_received = 0;
+        std::uint64_t bytes_sent = 0; ///< of inner packets
+        std::uint64_t bytes_received = 0;
+    };
+
+    /// Takes over a connection whose handshake is done. `received` are bytes that came behind
+    /// the handshake; they are handled at the next turn of the loop. `listener` outlives the
+    /// lane or is replaced.
+    Lane(Loop& loop, Fd fd, Keys keys, Bytes received, Listener& listener);
+
+    void set_listener(Listener& listener) { listener_ = &listener; }
+
+    /// Sends packets of the queue until it is empty, the gate shuts or the kernel is full.
+    void send_packets(FairQueue& queue);
+    /// Sends one message, in front of any packet not yet sealed.
+    void send_message(const Message& message);
+    /// Sends Close as well as possible without waiting.
+    void close(CloseReason reason);
+
+    [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+    [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
+    [[nodiscard]] std::optional<Duration> rtt() const noexcept { return rtt_; }
+
+private:
+    void on_ready(Interest ready);
+    /// False when the lane has ended; then nothing of it may be touched.
+    [[nodiscard]] bool receive();
+    [[nodiscard]] bool handle_received();
+    [[nodiscard]] bool handle_record(MutBytes record);
+    [[nodiscard]] Status handle_frame(const Frame& frame);
+    [[nodiscard]] Status handle_message(const Message& message);
+    void on_alive_timer();
+    bool end(Error reason);
+
+    [[nodiscard]] bool gate_open();
+    /// Fills one record from the queue; false when nothing was sealed.
+    bool seal_packets(FairQueue& queue);
+    bool seal(std::span<const Bytes> segments);
+    void rekey_when_due();
+    void flush();
+    void fail_later(Error reason);
+    void update_interest();
+
+    Loop& loop_;
+    Fd fd_;
+    Keys keys_;
+    Listener* listener_;
+    SendGate gate_;
+    Counters counters_;
+    std::vector<std::byte> in_; ///< fixed size; the first in_used_ bytes are not yet handled
+    std::size_t in_used_ = 0;
+    std::vector<std::byte> out_; ///< fixed size; [out_sent_, out_used_) waits for the kernel
+    std::size_t out_sent_ = 0;
+    std::size_t out_used_ = 0;
+    bool packets_wait_ = false; ///< the listener has more than was taken
+    std::optional<Error> fault_;
+    TimePoint keyed_at_; ///< when the sealer's key was last changed
+    TimePoint heard_at_;
+    std::uint64_t ping_number_ = 0;
+    TimePoint ping_sent_at_{};
+    std::optional<Duration> rtt_;
+    FdWatch watch_;
+    Timer gate_timer_;
+    Timer alive_timer_;
+    Timer end_timer_;
+};
+
+} // namespace braid

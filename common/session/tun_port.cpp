@@ -1,0 +1,78 @@
+#include "common/session/tun_port.hpp"
+
+#include <algorithm>
+#include <sodium.h>
+#include <utility>
+
+namespace braid {
+namespace {
+
+FlowKey random_flow_key()
+{
+    FlowKey key;
+    ::randombytes_buf(key.data(), key.size());
+    return key;
+}
+
+} // namespace
+
+TunPort::TunPort(Loop& loop, Tun& tun, PacketPool& pool, Listener& listener)
+    : loop_(loop), tun_(tun), pool_(pool), listener_(listener), flow_key_(random_flow_key()),
+      watch_(loop, tun.fd(), [this](Interest) { on_readable(); })
+{
+}
+
+void TunPort::on_readable()
+{
+    const TimePoint now = loop_.now();
+    for (int i = 0; i < reads_per_turn && read_one(now); ++i) {
+    }
+    listener_.on_tun_drained();
+}
+
+bool TunPort::read_one(TimePoint now)
+{
+    PacketBuffer buffer = pool_.large();
+    const auto size = tun_.read(buffer.room());
+    if (!size) {
+        if (log_limit_.allows(now)) spdlog::error("tun read failed reason=\"{}\"", size.error().text());
+        return false;
+    }
+    if (*size == 0) return false;
+    if (*size < Tun::vnet_header_size) {
+        ++counters_.unreadable;
+        return true;
+    }
+    VnetHeader header;
+    std::copy_n(buffer.room().begin(), header.size(), header.begin());
+    buffer.set(header.size(), *size - header.size());
+    const auto info = parse_packet(buffer.bytes());
+    const auto offload = info ? describe_offload(header, *info) : fail(info.error());
+    if (!info || !offload) {
+        ++counters_.unreadable;
+        return true;
+    }
+    QueuedPacket packet{.buffer = pool_.shrink(std::move(buffer)),
+                        .offload = *offload,
+                        .flow = hash_flow(flow_key_, *info),
+                        .queued_at = now};
+    listener_.on_tun_packet(std::move(packet), *info);
+    return true;
+}
+
+void TunPort::deliver(const Offload& offload, const PacketInfo& info, Bytes packet,
+                      std::uint32_t mtu)
+{
+    const auto header = rebuild_vnet_header(offload, info, packet, mtu);
+    if (!header) return count_refused(header.error());
+    if (!tun_.write(*header, packet)) ++counters_.undelivered;
+}
+
+void TunPort::count_refused(const Error& reason)
+{
+    ++counters_.refused;
+    if (log_limit_.allows(loop_.now()))
+        spdlog::warn("packet of peer refused reason=\"{}\"", reason.text());
+}
+
+} // namespace braid

@@ -1,0 +1,95 @@
+/// The server daemon: accepts connections, lets peers in that prove their key, and carries
+/// packets between one TUN and many sessions.
+#pragma once
+
+#include "common/admin/daemon_control.hpp"
+#include "common/admin/program.hpp"
+#include "common/session/session.hpp"
+#include "common/session/tun_port.hpp"
+#include "common/sys/mptcp.hpp"
+#include "server/config.hpp"
+#include "server/peer_table.hpp"
+#include "server/visitor.hpp"
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+namespace braid {
+
+class Server : private Session::Listener, private TunPort::Listener, private Visitor::Listener {
+public:
+    struct Identity {
+        PrivateKey own;
+        std::vector<PresharedKey> psks; ///< one per peer of the config, by position
+    };
+
+    /// A configured peer and its present session.
+    struct Peer {
+        const PeerConfig* config = nullptr;
+        std::unique_ptr<Session> session;
+        std::optional<Endpoint> remote; ///< of the session's first subflow
+        std::optional<TimePoint> handshake_at;
+        std::string software;
+        std::uint64_t tx_bytes = 0; ///< of ended sessions
+        std::uint64_t rx_bytes = 0;
+        std::uint64_t spoofed = 0; ///< packets with a source that is not this peer's
+        bool touched = false;      ///< has packets queued since the TUN was last drained
+    };
+
+    struct Counters {
+        std::uint64_t refused = 0;   ///< visits that ended without a session
+        std::uint64_t turned_away = 0; ///< connections beyond limits.unauthenticated
+        std::uint64_t unrouted = 0;  ///< packets for an inner address of no peer, or none connected
+    };
+
+    /// References outlive the server.
+    Server(Loop& loop, const ServerConfig& config, const Identity& identity, Tun& tun);
+
+    /// Listens on every configured endpoint.
+    [[nodiscard]] Status open();
+    /// Says goodbye to every peer; the loop may be stopped afterwards.
+    void close();
+
+    [[nodiscard]] const std::vector<Peer>& peers() const noexcept { return peers_; }
+    [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
+    [[nodiscard]] const TunPort::Counters& tun_counters() const noexcept { return tun_.counters(); }
+
+private:
+    struct Listening {
+        Fd fd;
+        FdWatch watch;
+    };
+
+    Status on_packet(Session& session, const Offload& offload, Bytes packet) override;
+    Status on_message(Session& session, const Message& message) override;
+    void on_session_end(Session& session, const Error& reason) override;
+    void on_tun_packet(QueuedPacket packet, const PacketInfo& info) override;
+    void on_tun_drained() override;
+    void on_welcome(Visitor& visitor, const PublicKey& client, const Hello& hello) override;
+    void on_visit_end(Visitor& visitor, const Error& reason) override;
+
+    void accept_all(int listener);
+    void admit(mptcp::Accepted accepted);
+    void forget(Visitor& visitor);
+    void end_session(Peer& peer);
+    [[nodiscard]] TunnelConfig tunnel_config(const PeerConfig& peer) const;
+
+    Loop& loop_;
+    const ServerConfig& config_;
+    const Identity& identity_;
+    PeerTable table_;
+    std::unordered_map<std::string, std::size_t> by_key_; ///< text of the public key
+    std::vector<Peer> peers_; ///< by position in the config, which is their sessions' tag
+    std::vector<std::size_t> touched_;
+    PacketPool pool_;
+    TunPort tun_;
+    std::vector<Listening> listening_;
+    std::vector<std::unique_ptr<Visitor>> visitors_; ///< at most limits.unauthenticated
+    Counters counters_;
+    LogLimit refusal_log_{10, 10s};
+};
+
+} // namespace braid

@@ -1,0 +1,109 @@
+#!/usr/bin/python3
+"""Measures a network with real traffic. Each command prints one line of JSON at its end.
+
+Exit status: 0, or 1 when the report has an `error` or the content was wrong.
+"""
+
+import argparse
+import json
+import re
+import sys
+
+from traffic_bulk import download, tcp_server, upload
+from traffic_stream import ping, tcp_stream, udp_echo_server, udp_stream
+
+
+def duration_s(text):
+    """'10ms', '500us', '2s' or a plain number of seconds."""
+    match = re.fullmatch(r"([\d.]+)(us|ms|s|)", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"not a duration: {text}")
+    return float(match[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1, "": 1}[match[2]]
+
+
+def positive_s(text):
+    value = duration_s(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError("must be above zero")
+    return value
+
+
+def size_bytes(text):
+    """'1000', '64k', '20M': decimal multiples."""
+    match = re.fullmatch(r"(\d+)(k|M|G|)", text)
+    if not match or not int(match[1]):
+        raise argparse.ArgumentTypeError(f"not a number of bytes: {text}")
+    return int(match[1]) * {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}[match[2]]
+
+
+def add_target(parser, timeout_s=30):
+    parser.add_argument("host")
+    parser.add_argument("port", type=int)
+    parser.add_argument("--device", help="leave by this interface")
+    parser.add_argument("--mptcp", action="store_true", help="over an MPTCP socket")
+    parser.add_argument("--timeout", type=positive_s, default=timeout_s,
+                        help="give up when nothing moves for so long (default %(default)s s)")
+
+
+def add_bulk(parser):
+    add_target(parser)
+    parser.add_argument("bytes", type=size_bytes, nargs="?", help="such as 20M")
+    parser.add_argument("--seconds", type=positive_s, help="for so long, instead of BYTES")
+    parser.add_argument("--seed", type=int, default=1, help="of the content")
+    parser.add_argument("--progress", metavar="FILE",
+                        help="write a line of JSON per 100 ms with the bytes so far")
+
+
+def add_stream(parser, size):
+    parser.add_argument("--interval", type=positive_s, default=0.01, help="such as 10ms")
+    parser.add_argument("--size", type=size_bytes, default=size, help="bytes of a message")
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, function, text in (
+        ("tcp-server", tcp_server, "serve downloads, uploads and echo over TCP"),
+        ("udp-echo-server", udp_echo_server, "echo datagrams"),
+    ):
+        server = commands.add_parser(name, help=text)
+        server.add_argument("port", type=int)
+        server.add_argument("--mptcp", action="store_true", help="accept MPTCP too (TCP only)")
+        server.set_defaults(function=function)
+    for name, function in (("download", download), ("upload", upload)):
+        bulk = commands.add_parser(name, help=f"{name} from or to tcp-server, with SHA-256")
+        add_bulk(bulk)
+        bulk.set_defaults(function=function)
+    for name, function, size in (("udp-stream", udp_stream, 172), ("tcp-stream", tcp_stream, 64)):
+        stream = commands.add_parser(name, help="regular small messages, echoed by the server")
+        add_target(stream)
+        add_stream(stream, size)
+        stream.add_argument("--seconds", type=positive_s, default=5.0)
+        stream.set_defaults(function=function)
+    pinger = commands.add_parser("ping", help="ICMP echo")
+    pinger.add_argument("host")
+    pinger.add_argument("--count", type=int, default=5)
+    pinger.add_argument("--device", help="leave by this interface")
+    add_stream(pinger, 56)
+    pinger.set_defaults(function=ping, interval=0.2)
+
+    options = parser.parse_args()
+    if options.command in ("download", "upload") and bool(options.bytes) == bool(options.seconds):
+        parser.error("give either BYTES or --seconds")
+    return options
+
+
+def main():
+    options = parse()
+    try:
+        report = options.function(options)
+    except OSError as error:
+        report = {"error": str(error)}
+    except KeyboardInterrupt:
+        return 130
+    print(json.dumps(report), flush=True)
+    return 0 if "error" not in report and report.get("sha256_ok", True) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

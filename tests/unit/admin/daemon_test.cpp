@@ -1,0 +1,260 @@
+#include "common/admin/control_socket.hpp"
+#include "common/admin/daemon.hpp"
+#include "common/admin/daemon_control.hpp"
+#include "common/admin/file.hpp"
+#include "common/admin/instance_lock.hpp"
+#include "tests/unit/admin/temp_folder.hpp"
+
+#include <csignal>
+#include <doctest/doctest.h>
+#include <sstream>
+#include <sys/wait.h>
+#include <thread>
+
+using namespace braid;
+using nlohmann::json;
+
+namespace {
+
+/// How the daemon of a test behaves.
+enum class Behaviour {
+    serves,          ///< gets ready, ends when it is asked to
+    refused,         ///< fails before it is ready
+    waits,           ///< never gets ready, ends when it is asked to
+    hangs,           ///< never gets ready, and takes no notice of anything
+    crashes,         ///< dies of a signal before it is ready
+    crashes_running, ///< gets ready, then dies of a signal when it is asked to stop
+};
+
+/// A daemon whose host changes are a file: "changed" is there while they are in force.
+class TestInstance final : public Instance {
+public:
+    TestInstance(const test::TempFolder& folder, Behaviour behaviour)
+        : settings_{.control_socket = folder / "d.sock"},
+          change_(folder / "changed"),
+          behaviour_(behaviour)
+    {
+    }
+
+    const DaemonSettings& settings() const override { return settings_; }
+    std::vector<Finding> check() override { return {}; }
+    Status cleanup(const std::vector<json>& entries) override
+    {
+        for (const auto& entry : entries)
+            std::filesystem::remove(entry.at("file").get<std::string>());
+        return {};
+    }
+    ExitCode run(StartReporter& reporter, StateFile& state) override
+    {
+        if (behaviour_ == Behaviour::refused) {
+            reporter.failed(ExitCode::refused,
+                            fail(std::errc::io_error, "refused", "hint").value());
+            return ExitCode::refused;
+        }
+        REQUIRE(state.record({{"file", change_.native()}}));
+        REQUIRE(replace_file(change_, "x"));
+        reporter.progress("an uplink", ExitCode::no_uplink);
+        if (behaviour_ == Behaviour::crashes) ::raise(SIGKILL);
+        if (behaviour_ == Behaviour::hangs) hang();
+        serve(reporter);
+        return ExitCode::ok;
+    }
+
+    [[nodiscard]] bool changed() const { return std::filesystem::exists(change_); }
+
+private:
+    static void hang()
+    {
+        ::signal(SIGTERM, SIG_IGN);
+        for (;;) ::pause();
+    }
+    void serve(StartReporter& reporter)
+    {
+        Loop loop;
+        const auto control =
+            DaemonControl::open(loop, settings_.control_socket,
+                                {.status =
+                                     [] {
+                                         return json{{"state", "up"}};
+                                     },
+                                 .stop =
+                                     [&] {
+                                         if (behaviour_ == Behaviour::crashes_running)
+                                             ::raise(SIGKILL);
+                                         loop.stop();
+                                     }});
+        REQUIRE(control);
+        if (behaviour_ != Behaviour::waits) reporter.ready();
+        loop.run();
+    }
+
+    DaemonSettings settings_;
+    std::filesystem::path change_;
+    Behaviour behaviour_;
+};
+
+/// A daemon to be, with a console that keeps what is printed.
+struct Bench {
+    explicit Bench(Behaviour behaviour) : instance(folder, behaviour) {}
+    ~Bench() { [[maybe_unused]] const auto code = stop(); }
+
+    ExitCode start(Duration timeout = 30s) { return start_daemon(instance, timeout, console()); }
+    ExitCode stop()
+    {
+        const auto load = [this]() -> Result<std::unique_ptr<Instance>> {
+            return std::make_unique<TestInstance>(folder, Behaviour::serves);
+        };
+        return stop_daemon(instance.settings(), load, console());
+    }
+    Console console()
+    {
+        out.str({});
+        err.str({});
+        return {in, out, err};
+    }
+
+    test::TempFolder folder{};
+    TestInstance instance;
+    std::istringstream in{};
+    std::ostringstream out{};
+    std::ostringstream err{};
+};
+
+bool held(const Bench& bench)
+{
+    return InstanceLock::is_held(bench.instance.settings()).value();
+}
+
+} // namespace
+
+TEST_CASE("start returns when the daemon is ready; stop when everything is put back")
+{
+    Bench bench{Behaviour::serves};
+    CHECK(bench.start() == ExitCode::ok);
+    CHECK(bench.out.str().starts_with("started (pid "));
+    CHECK(bench.instance.changed());
+    CHECK(std::filesystem::exists(bench.folder / "d.log"));
+    CHECK(bench.stop() == ExitCode::ok);
+    CHECK(bench.out.str() == "stopped\n");
+    CHECK(bench.err.str().empty());
+    CHECK_FALSE(bench.instance.changed());
+    CHECK_FALSE(held(bench));
+    CHECK_FALSE(std::filesystem::exists(bench.folder / "d.sock"));
+    CHECK_FALSE(std::filesystem::exists(bench.folder / "d.sock.state"));
+}
+
+TEST_CASE("starting a running daemon and stopping a stopped one succeed with a line")
+{
+    Bench bench{Behaviour::serves};
+    REQUIRE(bench.start() == ExitCode::ok);
+    CHECK(bench.start() == ExitCode::ok);
+    CHECK(bench.out.str() == "already running: up\n");
+    REQUIRE(bench.stop() == ExitCode::ok);
+    CHECK(bench.stop() == ExitCode::ok);
+    CHECK(bench.out.str() == "not running\n");
+}
+
+TEST_CASE("a daemon that fails to start is reported with its status, text and hint")
+{
+    Bench bench{Behaviour::refused};
+    CHECK(bench.start() == ExitCode::refused);
+    CHECK(bench.err.str() == "error: refused\nhint: hint\n");
+    CHECK_FALSE(held(bench));
+    CHECK_FALSE(std::filesystem::exists(bench.folder / "d.sock.state"));
+}
+
+TEST_CASE("a start that takes too long is ended, with what it waited for")
+{
+    Bench bench{Behaviour::waits};
+    CHECK(bench.start(100ms) == ExitCode::no_uplink);
+    CHECK(bench.err.str() ==
+          "error: not ready after 0.1 s: waited for an uplink\nhint: see its log " +
+              (bench.folder / "d.log").native() + "\n");
+    CHECK_FALSE(held(bench));
+    CHECK_FALSE(bench.instance.changed());
+}
+
+TEST_CASE("a daemon that does not end by itself is killed, and its changes are put back")
+{
+    Bench bench{Behaviour::hangs};
+    CHECK(bench.start(50ms) == ExitCode::no_uplink);
+    CHECK_FALSE(held(bench));
+    CHECK_FALSE(bench.instance.changed());
+}
+
+TEST_CASE("a daemon that dies before it is ready is told, and its changes are put back")
+{
+    Bench bench{Behaviour::crashes};
+    CHECK(bench.start() == ExitCode::failure);
+    CHECK(bench.err.str().starts_with("error: the daemon ended by Killed before it was ready\n"));
+    CHECK_FALSE(bench.instance.changed());
+}
+
+TEST_CASE("stop and start clean up after a daemon that was killed")
+{
+    for (const bool by_start : {false, true}) {
+        CAPTURE(by_start);
+        Bench bench{Behaviour::crashes_running};
+        REQUIRE(bench.start() == ExitCode::ok);
+        const auto asked = control_request(bench.folder / "d.sock", {{"request", "stop"}}, 10s);
+        CHECK_FALSE(asked);
+        CHECK(bench.instance.changed());
+        if (by_start) {
+            TestInstance again{bench.folder, Behaviour::refused};
+            CHECK(start_daemon(again, 30s, bench.console()) == ExitCode::refused);
+        } else {
+            CHECK(bench.stop() == ExitCode::ok);
+            CHECK(bench.out.str() == "put back what a dead daemon had left\nnot running\n");
+        }
+        CHECK_FALSE(bench.instance.changed());
+    }
+}
+
+TEST_CASE("a daemon that dies while it stops leaves nothing either")
+{
+    Bench bench{Behaviour::crashes_running};
+    REQUIRE(bench.start() == ExitCode::ok);
+    CHECK(bench.stop() == ExitCode::ok);
+    CHECK_FALSE(bench.instance.changed());
+}
+
+TEST_CASE("an impatient user ends a start, and nothing stays behind")
+{
+    Bench bench{Behaviour::waits};
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(static_cast<int>(bench.start()));
+    const auto deadline = Clock::now() + 20s;
+    while (!bench.instance.changed() && Clock::now() < deadline) std::this_thread::sleep_for(1ms);
+    ::kill(child, SIGINT);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    CHECK(WEXITSTATUS(status) == static_cast<int>(ExitCode::failure));
+    CHECK_FALSE(held(bench));
+    CHECK_FALSE(bench.instance.changed());
+}
+
+TEST_CASE("in the foreground the same daemon runs until it is asked to stop")
+{
+    Bench bench{Behaviour::serves};
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(static_cast<int>(run_daemon(bench.instance, bench.console())));
+    const auto deadline = Clock::now() + 20s;
+    const auto& socket = bench.instance.settings().control_socket;
+    while (!control_request(socket, {{"request", "status"}}, 10s) && Clock::now() < deadline)
+        std::this_thread::sleep_for(1ms);
+
+    CHECK(run_daemon(bench.instance, bench.console()) == ExitCode::failure);
+    CHECK(bench.err.str() == "error: already running on " + socket.native() + "\n");
+    ::kill(child, SIGTERM);
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    CHECK(status == 0);
+    CHECK_FALSE(bench.instance.changed());
+}
+
+TEST_CASE("a failure in the foreground goes to the console")
+{
+    Bench bench{Behaviour::refused};
+    CHECK(run_daemon(bench.instance, bench.console()) == ExitCode::refused);
+    CHECK(bench.err.str() == "error: refused\nhint: hint\n");
+}

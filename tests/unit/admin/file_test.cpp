@@ -1,0 +1,37 @@
+#include "common/admin/file.hpp"
+#include "tests/unit/admin/temp_folder.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace braid;
+
+TEST_CASE("a file is read whole, up to the bound")
+{
+    const test::TempFolder folder;
+    const auto file = folder.write("a", "12345", 0600);
+    CHECK(read_file(file, 5) == "12345");
+    CHECK(read_file(file, 4).error().code == std::errc::file_too_large);
+    CHECK(read_file(folder / "b", 5).error().code == std::errc::no_such_file_or_directory);
+    CHECK(read_file(folder / "", 5).error().code == std::errc::is_a_directory);
+}
+
+TEST_CASE("a replaced file is private and leaves nothing beside it")
+{
+    const test::TempFolder folder;
+    const auto file = folder.write("a", "old", 0644);
+    REQUIRE(replace_file(file, "new"));
+    CHECK(read_file(file, 99) == "new");
+    CHECK(std::filesystem::status(file).permissions() == std::filesystem::perms{0600});
+    CHECK(std::distance(std::filesystem::directory_iterator{folder / ""}, {}) == 1);
+}
+
+TEST_CASE("when replacing fails the old file stays")
+{
+    const test::TempFolder folder;
+    std::filesystem::create_directory(folder / "a");
+    const auto failed = replace_file(folder / "a", "new");
+    REQUIRE_FALSE(failed);
+    CHECK(failed.error().what.starts_with("rename "));
+    CHECK_FALSE(std::filesystem::exists(folder / "a.new"));
+    CHECK_FALSE(replace_file(folder / "none/a", "new"));
+}

@@ -1,0 +1,53 @@
+#include "common/admin/instance_lock.hpp"
+#include "tests/unit/admin/temp_folder.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+
+using namespace braid;
+
+TEST_CASE("one instance per control socket, until its lock is dropped")
+{
+    const test::TempFolder folder;
+    const DaemonSettings settings{.control_socket = folder / "run/deep/a.sock"};
+    CHECK(InstanceLock::is_held(settings) == false);
+    CHECK_FALSE(std::filesystem::exists(folder / "run")); // asking creates nothing
+    {
+        const auto first = InstanceLock::take(settings);
+        REQUIRE(first);
+        CHECK(first->has_value());
+        CHECK(InstanceLock::is_held(settings) == true);
+        CHECK_FALSE(InstanceLock::take(settings)->has_value());
+        const DaemonSettings other{.control_socket = folder / "run/deep/b.sock"};
+        CHECK(InstanceLock::take(other)->has_value());
+    }
+    CHECK(InstanceLock::is_held(settings) == false);
+    CHECK(InstanceLock::take(settings)->has_value());
+    const auto lock = folder / "run/deep/a.sock.lock";
+    CHECK(std::filesystem::status(lock).permissions() == std::filesystem::perms{0600});
+    CHECK(std::filesystem::status(folder / "run/deep").permissions() ==
+          std::filesystem::perms{0755});
+}
+
+TEST_CASE("a forked child keeps the lock when its parent has dropped it")
+{
+    const test::TempFolder folder;
+    const DaemonSettings settings{.control_socket = folder / "a.sock"};
+    auto lock = InstanceLock::take(settings);
+    REQUIRE(lock);
+    int gate[2] = {};
+    REQUIRE(::pipe(gate) == 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        char byte = 0;
+        ::close(gate[1]);
+        [[maybe_unused]] const auto got = ::read(gate[0], &byte, 1); // until the parent closes
+        ::_exit(0);
+    }
+    lock->reset();
+    CHECK(InstanceLock::is_held(settings) == true);
+    ::close(gate[1]);
+    ::close(gate[0]);
+    ::waitpid(child, nullptr, 0);
+    CHECK(InstanceLock::is_held(settings) == false);
+}
