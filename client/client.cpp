@@ -22,11 +22,12 @@ UplinkSelection selection(const ClientConfig& config)
     return selection;
 }
 
-/// The server knows us no more, or is not who we think: trying again cannot help.
+/// The server knows us no more, or is not who we think: trying again cannot help. Compares the
+/// handshake's own codes, not what errno may say of a socket.
 bool is_refusal(const Error& error)
 {
-    return error.code == handshake_fault::unknown_client ||
-           error.code == handshake_fault::not_authentic;
+    return error.code == std::make_error_code(handshake_fault::unknown_client) ||
+           error.code == std::make_error_code(handshake_fault::not_authentic);
 }
 
 } // namespace

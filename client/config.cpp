@@ -31,7 +31,7 @@ std::string_view name_in(const std::array<Choice<T>, N>& choices, T value)
 
 Result<Prefix> parse_network(const std::string& text)
 {
-    const auto prefix = Prefix::parse(text);
+    auto prefix = Prefix::parse(text);
     if (prefix && prefix->has_host_bits())
         return fail(std::errc::invalid_argument,
                     "'" + text + "' has bits set behind its prefix length",

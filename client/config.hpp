@@ -28,7 +28,7 @@ enum class Priority : std::uint8_t {
 enum class Policy : std::uint8_t {
     aggregate,   ///< all at once, their rates add up
     handover,    ///< the next only when the first fails
-    interactive, ///< the next also when the first is too slow
+    interactive, ///< all primary ones at once, the others only when no primary works
 };
 
 [[nodiscard]] std::string_view name_of(Priority priority);

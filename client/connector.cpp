@@ -10,8 +10,8 @@ namespace {
 /// How much an error tells about why no try succeeded.
 int weight(const Error& error)
 {
-    if (error.code == handshake_fault::unknown_client) return 3;
-    if (error.code == handshake_fault::not_authentic) return 2;
+    if (error.code == std::make_error_code(handshake_fault::unknown_client)) return 3;
+    if (error.code == std::make_error_code(handshake_fault::not_authentic)) return 2;
     return error.code == std::errc::timed_out ? 0 : 1;
 }
 

@@ -57,7 +57,10 @@ void PathDriver::update(std::vector<WantedSubflow> wanted)
 
 void PathDriver::on_event(const MptcpEvent& event)
 {
-    if (event.token == token_) step();
+    if (event.token != token_) return;
+    if (event.kind == MptcpEvent::Kind::subflow_closed && event.local && event.remote)
+        control_.closed(loop_.now(), event.local->address, event.remote->address);
+    step();
 }
 
 std::vector<SubflowView> PathDriver::subflows(const std::vector<RankedUplink>& uplinks) const

@@ -130,7 +130,7 @@ PathControl::Flow PathControl::adopt(const mptcp::Subflow& subflow)
     const auto held = ids_.find(subflow.local.address);
     if (held != ids_.end()) flow.local_id = held->second;
     const auto attempt = std::ranges::find_if(attempts_, [&](const Attempt& each) {
-        return each.state == Attempt::State::trying && each.wanted.local == flow.local.address &&
+        return each.state != Attempt::State::up && each.wanted.local == flow.local.address &&
                each.wanted.remote.address == flow.remote.address;
     });
     if (attempt == attempts_.end()) {
@@ -162,7 +162,7 @@ void PathControl::retry_later(TimePoint now, Attempt& attempt)
                         ? first_delay
                         : std::min<Duration>(attempt.delay * 2, longest_delay);
     attempt.state = Attempt::State::waiting;
-    attempt.at = now + attempt.delay;
+    attempt.again_at = now + attempt.delay;
 }
 
 void PathControl::recognise(const WantedSubflow& wanted)
@@ -199,7 +199,7 @@ bool PathControl::is_replaced(const Flow& flow, const std::vector<WantedSubflow>
 void PathControl::hurry(TimePoint now)
 {
     for (Attempt& attempt : attempts_)
-        if (attempt.state == Attempt::State::waiting) attempt.at = now;
+        if (attempt.state == Attempt::State::waiting) attempt.again_at = now;
 }
 
 void PathControl::cut(TimePoint now, Flow& flow, std::vector<PathStep>& steps)
@@ -219,24 +219,24 @@ void PathControl::create_if_due(TimePoint now, const WantedSubflow& wanted,
         attempts_, [&](const Attempt& each) { return same_path(each.wanted, wanted); });
     const bool first_time = attempt == attempts_.end();
     if (first_time)
-        attempt = attempts_.insert(attempts_.end(), Attempt{.wanted = wanted, .at = now});
+        attempt = attempts_.insert(attempt, Attempt{.wanted = wanted, .created_at = now});
 
     if (flow != flows_.end() && flow->established_at) {
         attempt->state = Attempt::State::up;
         return;
     }
-    const bool overdue = attempt->state == Attempt::State::trying && now - attempt->at >= patience;
-    if (overdue) retry_later(now, *attempt);
+    const bool overdue = now - attempt->created_at >= patience;
+    if (overdue && attempt->state == Attempt::State::trying) retry_later(now, *attempt);
     if (flow != flows_.end()) {
         if (overdue) cut(now, *flow, steps);
         return;
     }
     const bool again = attempt->state == Attempt::State::up ||
-                       (attempt->state == Attempt::State::waiting && now >= attempt->at);
+                       (attempt->state == Attempt::State::waiting && now >= attempt->again_at);
     if (!first_time && !again) return;
     attempt->wanted = wanted;
     attempt->state = Attempt::State::trying;
-    attempt->at = now;
+    attempt->created_at = now;
     steps.push_back(CreateSubflow{wanted, id_for(wanted.local)});
 }
 
@@ -271,12 +271,22 @@ void PathControl::failed(TimePoint now, const PathStep& step)
     }
 }
 
+void PathControl::closed(TimePoint now, const Address& local, const Address& remote)
+{
+    // The event may be late and speak of an older subflow: waiting then ends when the new one
+    // is seen established.
+    for (Attempt& attempt : attempts_)
+        if (attempt.state == Attempt::State::trying && attempt.wanted.local == local &&
+            attempt.wanted.remote.address == remote)
+            retry_later(now, attempt);
+}
+
 void PathControl::forgive(const std::string& interface)
 {
     for (Attempt& attempt : attempts_) {
         if (attempt.wanted.interface != interface) continue;
         attempt.delay = Duration::zero();
-        if (attempt.state == Attempt::State::waiting) attempt.at = TimePoint{};
+        if (attempt.state == Attempt::State::waiting) attempt.again_at = TimePoint{};
     }
 }
 
@@ -285,8 +295,8 @@ std::optional<TimePoint> PathControl::due() const
     std::optional<TimePoint> first;
     const auto consider = [&](TimePoint at) { first = std::min(first.value_or(at), at); };
     for (const Attempt& attempt : attempts_) {
-        if (attempt.state == Attempt::State::trying) consider(attempt.at + patience);
-        if (attempt.state == Attempt::State::waiting) consider(attempt.at);
+        if (attempt.state == Attempt::State::trying) consider(attempt.created_at + patience);
+        if (attempt.state == Attempt::State::waiting) consider(attempt.again_at);
     }
     for (const Flow& flow : flows_)
         if (flow.cut_at) consider(*flow.cut_at + cut_again_after);
@@ -303,21 +313,29 @@ bool PathControl::is_backup(const Endpoint& local) const
 std::uint8_t PathControl::id_for(const Address& local)
 {
     if (const auto held = ids_.find(local); held != ids_.end()) return held->second;
-    for (int tried = 0; tried < greatest_id; ++tried) {
-        last_id_ = static_cast<std::uint8_t>(last_id_ % greatest_id + 1);
-        if (!id_in_use(last_id_)) break;
+    const auto is_held = [&](std::uint8_t id) {
+        return std::ranges::any_of(ids_, [&](const auto& each) { return each.second == id; });
+    };
+    std::uint8_t id = next_free_id(is_held);
+    if (is_held(id)) {
+        // 254 addresses went by themselves: the one that has had its id longest gives it up.
+        id = next_free_id([](std::uint8_t) { return false; });
+        std::erase_if(ids_, [&](const auto& each) { return each.second == id; });
     }
-    // After 254 addresses, all still known to the kernel, the longest unused id serves again.
-    std::erase_if(ids_, [&](const auto& held) { return held.second == last_id_; });
-    ids_[local] = last_id_;
-    return last_id_;
+    ids_[local] = id;
+    return id;
 }
 
-bool PathControl::id_in_use(std::uint8_t id) const
+std::uint8_t PathControl::next_free_id(const std::function<bool(std::uint8_t)>& is_held)
 {
-    const auto held = [&](const auto& each) { return each.second == id; };
-    const auto living = [&](const Flow& flow) { return flow.local_id == id; };
-    return std::ranges::any_of(ids_, held) || std::ranges::any_of(flows_, living);
+    const auto lives = [&](std::uint8_t id) {
+        return std::ranges::find(flows_, id, &Flow::local_id) != flows_.end();
+    };
+    for (int tried = 0; tried < greatest_id; ++tried) {
+        last_id_ = static_cast<std::uint8_t>(last_id_ % greatest_id + 1);
+        if (!lives(last_id_) && !is_held(last_id_)) break;
+    }
+    return last_id_;
 }
 
 } // namespace braid

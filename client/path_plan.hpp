@@ -8,6 +8,7 @@
 #include "common/sys/mptcp.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -91,6 +92,8 @@ public:
                                              const std::vector<mptcp::Subflow>& living);
     /// The kernel refused a step: a creation counts as tried, a flag as not set.
     void failed(TimePoint now, const PathStep& step);
+    /// The kernel reported the end of a subflow, perhaps of one so short that no step saw it.
+    void closed(TimePoint now, const Address& local, const Address& remote);
     /// The uplink changed for the better (carrier, new address): try again at once.
     void forgive(const std::string& interface);
     /// When the next step may be due without any event; nullopt when nothing is pending.
@@ -119,8 +122,9 @@ private:
             up,      ///< established
             waiting, ///< failed; again at `at`
         } state = State::trying;
-        TimePoint at{};   ///< trying: since; waiting: until
-        Duration delay{}; ///< of the latest wait
+        TimePoint created_at{};
+        TimePoint again_at{}; ///< while waiting
+        Duration delay{};     ///< of the latest wait
     };
 
     void observe(TimePoint now, const std::vector<mptcp::Subflow>& living);
@@ -139,7 +143,7 @@ private:
     void set_flag(const WantedSubflow& wanted, std::vector<PathStep>& steps);
     [[nodiscard]] static bool carries(const Flow& flow, const WantedSubflow& wanted);
     [[nodiscard]] std::uint8_t id_for(const Address& local);
-    [[nodiscard]] bool id_in_use(std::uint8_t id) const;
+    [[nodiscard]] std::uint8_t next_free_id(const std::function<bool(std::uint8_t)>& is_held);
 
     Address initial_;
     bool initial_backup_;

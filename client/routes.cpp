@@ -3,7 +3,6 @@
 #include "common/sys/netlink_attribute.hpp"
 
 #include <algorithm>
-#include <compare>
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <optional>
@@ -36,9 +35,14 @@ std::string_view ip_text(Family family)
 struct OwnRoute {
     RoutingPlan::Route route;
     int device = 0; ///< 0 for an unreachable one
-    auto operator<=>(const OwnRoute&) const = default;
+    bool operator==(const OwnRoute&) const = default;
 
     [[nodiscard]] std::string text() const { return "route " + route.prefix.text(); }
+    /// Only one of these can be: the metric is always ours.
+    [[nodiscard]] bool same_place(const OwnRoute& other) const
+    {
+        return route.prefix == other.route.prefix && route.table == other.route.table;
+    }
 };
 
 /// One of the two rules of a family.
@@ -46,7 +50,7 @@ struct OwnRule {
     std::uint32_t priority = 0;
     std::uint32_t table = 0;
     std::optional<std::uint32_t> suppress_length; ///< routes no longer than this are passed over
-    auto operator<=>(const OwnRule&) const = default;
+    bool operator==(const OwnRule&) const = default;
 
     [[nodiscard]] std::string text() const { return "rule " + std::to_string(priority); }
     [[nodiscard]] bool is_ours() const
@@ -153,8 +157,8 @@ Result<std::vector<OwnRoute>> list_routes(Netlink& netlink, Family family, std::
         if (!head || head->rtm_family != kernel_family(family) ||
             head->rtm_protocol != Routes::protocol)
             return;
-        auto own = parse_route(message, *head, family);
-        if (own.route.table == table) found.push_back(std::move(own));
+        const auto own = parse_route(message, *head, family);
+        if (own.route.table == table) found.push_back(own);
     });
     if (!listed && listed.error().code != std::errc::no_such_file_or_directory)
         return fail(listed.error());
@@ -186,9 +190,10 @@ Result<std::vector<OwnRule>> list_rules(Netlink& netlink, Family family)
     return found;
 }
 
-Status add_route(Netlink& netlink, const OwnRoute& own)
+Status add_route(Netlink& netlink, const OwnRoute& own, std::uint16_t replace_or_exclusive)
 {
-    auto request = route_request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, own);
+    const auto flags = static_cast<std::uint16_t>(NLM_F_CREATE | replace_or_exclusive);
+    auto request = route_request(RTM_NEWROUTE, flags, own);
     auto added = netlink.request(request, "add " + own.text());
     if (!added && added.error().code == std::errc::file_exists)
         added.error().hint = "another program has a route to " + own.route.prefix.text() +
@@ -288,13 +293,13 @@ RoutingPlan plan_routing(const std::vector<Prefix>& routes, const std::vector<Pr
                                .unreachable = family == Family::v6 && !has_inner(family)});
         if (is_default) plan.rules.push_back(family);
     }
-    const auto tidy = [](auto& list) {
-        std::ranges::sort(list);
-        const auto repeated = std::ranges::unique(list);
-        list.erase(repeated.begin(), repeated.end());
+    const auto drop_repeated = [](auto& list) {
+        list.erase(std::unique(list.begin(), list.end()), list.end());
     };
-    tidy(plan.routes);
-    tidy(plan.rules);
+    std::ranges::sort(plan.routes, {}, &RoutingPlan::Route::prefix);
+    std::ranges::sort(plan.rules);
+    drop_repeated(plan.routes);
+    drop_repeated(plan.rules);
     return plan;
 }
 
@@ -322,15 +327,22 @@ Status Routes::apply_family(const RoutingPlan& plan, Family family, int tun_inde
     const auto rules = list_rules(netlink_, family);
     if (!rules) return fail(rules.error());
 
+    const auto is_among = [](const std::vector<OwnRoute>& list, const OwnRoute& own) {
+        return std::ranges::any_of(list, [&](const auto& each) { return each.same_place(own); });
+    };
+    const auto put_route = [&](const OwnRoute& own) {
+        return add_route(netlink_, own, is_among(*routes, own) ? NLM_F_REPLACE : NLM_F_EXCL);
+    };
+    const auto drop_route = [&](const OwnRoute& own) {
+        return is_among(wanted, own) ? Status{} : delete_route(netlink_, own);
+    };
+    const auto put_rule = [&](const auto& rule) { return add_rule(netlink_, family, rule); };
+    const auto drop_rule = [&](const auto& rule) { return delete_rule(netlink_, family, rule); };
     // Rules come after the routes that they lead to, and go before them.
-    const auto add = [&](const auto& each) { return add_route(netlink_, each); };
-    const auto remove = [&](const auto& each) { return delete_route(netlink_, each); };
-    const auto add_one = [&](const auto& each) { return add_rule(netlink_, family, each); };
-    const auto remove_one = [&](const auto& each) { return delete_rule(netlink_, family, each); };
-    return for_each_missing(wanted, *routes, add)
-        .and_then([&] { return for_each_missing(wanted_rules, *rules, add_one); })
-        .and_then([&] { return for_each_missing(*rules, wanted_rules, remove_one); })
-        .and_then([&] { return for_each_missing(*routes, wanted, remove); });
+    return for_each_missing(wanted, *routes, put_route)
+        .and_then([&] { return for_each_missing(wanted_rules, *rules, put_rule); })
+        .and_then([&] { return for_each_missing(*rules, wanted_rules, drop_rule); })
+        .and_then([&] { return for_each_missing(*routes, wanted, drop_route); });
 }
 
 Status Routes::remove_all()

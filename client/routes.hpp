@@ -30,7 +30,7 @@ struct RoutingPlan {
         Prefix prefix;
         std::uint32_t table = 0;
         bool unreachable = false;
-        auto operator<=>(const Route&) const = default;
+        bool operator==(const Route&) const = default;
     };
     std::vector<Route> routes;
     std::vector<Family> rules; ///< families that get the two rules

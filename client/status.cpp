@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 
 namespace braid {
 namespace {
@@ -117,6 +118,7 @@ json client_status(const Client::View& view)
     json status{{"schema", 1},
                 {"role", "client"},
                 {"version", BRAID_VERSION},
+                {"pid", ::getpid()},
                 {"state", overall_state(view)},
                 {"server", server},
                 {"tun", tun_status(view)},

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 namespace braid {
@@ -15,12 +16,17 @@ constexpr std::uint16_t least_mtu = 1280; ///< what IPv6 needs (RFC 8200 section
 constexpr std::uint16_t most_mtu = 9000;
 constexpr std::uint32_t most_unauthenticated = 65536;
 
-/// What names peers must not share, and which peer has it. Filled as peers are read.
+/// What no two may share, and who has it. Filled as the config is read.
 struct Taken {
-    std::map<std::string, std::string> names;
+    std::set<std::string> names;
     std::map<PublicKey, std::string> keys;
     std::map<Prefix, std::string> prefixes;
 };
+
+std::string title_of(const PeerConfig& peer)
+{
+    return "peer '" + peer.name + "'";
+}
 
 Result<std::string> parse_peer_name(const std::string& text)
 {
@@ -37,7 +43,7 @@ Result<std::string> parse_peer_name(const std::string& text)
 /// An address of the TUN itself: with the length of the network that it is in.
 Result<Prefix> parse_tun_address(const std::string& text)
 {
-    const auto prefix = Prefix::parse(text);
+    auto prefix = Prefix::parse(text);
     if (!prefix) return prefix;
     if (prefix->address.is_any() || prefix->address.is_multicast())
         return fail(std::errc::invalid_argument, "'" + text + "' is no address of a host");
@@ -49,7 +55,7 @@ Result<Prefix> parse_tun_address(const std::string& text)
 /// A single host for an inner address, however it is written; a network as it is.
 Result<Prefix> parse_peer_address(const std::string& text)
 {
-    const auto prefix = Prefix::parse(text);
+    auto prefix = Prefix::parse(text);
     if (!prefix) return prefix;
     if (prefix->address.is_multicast() || (prefix->address.is_any() && prefix->is_host()))
         return fail(std::errc::invalid_argument, "'" + text + "' is no address of a host");
@@ -115,11 +121,15 @@ void read_peer_addresses(const YamlNode& node, PeerConfig& peer, Taken& taken)
     for (const auto& entry : entries) {
         Prefix address;
         if (!entry.read(address, parse_peer_address)) continue;
-        const auto [owner, free] = taken.prefixes.emplace(address, peer.name);
+        const auto [owner, free] = taken.prefixes.emplace(address, title_of(peer));
         if (!free) entry.problem(address.text() + " belongs to " + owner->second + " already");
         peer.addresses.push_back(address);
     }
-    const bool has_host = std::ranges::any_of(peer.addresses, &Prefix::is_host);
+    const auto hosts = std::ranges::count_if(peer.addresses, &Prefix::is_host);
+    const bool has_host = hosts > 0;
+    if (std::cmp_greater(hosts, ServerConfig::max_peer_hosts))
+        node.problem("at most " + std::to_string(ServerConfig::max_peer_hosts) +
+                     " inner addresses per peer");
     const bool all_read = peer.addresses.size() == entries.size();
     if (node.present() && all_read && !has_host)
         node.problem("no inner address of the peer itself",
@@ -132,13 +142,13 @@ PeerConfig read_peer(const YamlNode& node, const ConfigSource& source, const Ser
     node.fields({"name", "public_key", "addresses", "preshared_key_file"});
     PeerConfig peer;
     const auto name = node["name"].required("name: laptop");
-    if (name.read(peer.name, parse_peer_name) && !taken.names.emplace(peer.name, "").second)
+    if (name.read(peer.name, parse_peer_name) && !taken.names.insert(peer.name).second)
         name.problem("there is another peer '" + peer.name + "'");
 
     const auto key =
         node["public_key"].required("public_key: KEY, as printed by 'braid-client pubkey' there");
     if (key.read(peer.public_key, PublicKey::parse)) {
-        const auto [owner, free] = taken.keys.emplace(peer.public_key, peer.name);
+        const auto [owner, free] = taken.keys.emplace(peer.public_key, title_of(peer));
         if (!free) key.problem("this is the key of " + owner->second + " already");
     }
     read_peer_addresses(node["addresses"], peer, taken);

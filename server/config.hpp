@@ -29,7 +29,8 @@ struct ServerConfig {
     static constexpr std::size_t max_listen = 8;
     static constexpr std::size_t max_tun_addresses = 16;
     static constexpr std::size_t max_peers = 4096;
-    static constexpr std::size_t max_peer_addresses = 64;
+    static constexpr std::size_t max_peer_addresses = 64; ///< networks behind it included
+    static constexpr std::size_t max_peer_hosts = 16;     ///< what a tunnel config message holds
 
     struct Identity {
         std::filesystem::path private_key_file;

@@ -119,8 +119,7 @@ std::vector<std::string> advertised_interfaces()
         if (length == "00" && (flags & RTF_ADDRCONF) != 0) interfaces.push_back(interface);
     }
     std::ranges::sort(interfaces);
-    const auto repeated = std::ranges::unique(interfaces);
-    interfaces.erase(repeated.begin(), repeated.end());
+    interfaces.erase(std::unique(interfaces.begin(), interfaces.end()), interfaces.end());
     return interfaces;
 }
 
@@ -165,14 +164,18 @@ constexpr auto forwarding_v6 = "net/ipv6/conf/all/forwarding";
 std::string nat_ruleset(const std::string& tun, const std::vector<Prefix>& inner)
 {
     const std::string table = "table inet " + table_of(tun);
-    std::string script = "add " + table + "\ndelete " + table + "\n" + table + " {\n" +
-                         "    chain postrouting {\n" +
-                         "        type nat hook postrouting priority srcnat; policy accept;\n";
+    std::string script;
+    script.append("add ").append(table).append("\n");
+    script.append("delete ").append(table).append("\n");
+    script.append(table).append(" {\n    chain postrouting {\n");
+    script.append("        type nat hook postrouting priority srcnat; policy accept;\n");
     for (const Family family : {Family::v4, Family::v6}) {
         const std::string from = sources(family, inner);
-        if (!from.empty()) script += "        oifname != \"" + tun + "\" " + from + " masquerade\n";
+        if (from.empty()) continue;
+        script.append("        oifname != \"").append(tun).append("\" ").append(from);
+        script.append(" masquerade\n");
     }
-    return script + "    }\n}\n";
+    return script.append("    }\n}\n");
 }
 
 Status apply_nat(const std::string& tun, const std::vector<Prefix>& inner)

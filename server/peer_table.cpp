@@ -36,14 +36,14 @@ PeerTable::PeerTable(const std::vector<PeerConfig>& peers)
 {
     for (std::size_t position = 0; position < peers.size(); ++position) {
         for (const Prefix& configured : peers[position].addresses) {
-            const auto [address, bits] = owned(configured);
+            const Prefix prefix = owned(configured);
             const auto same = [&](const Length& each) {
-                return each.family == address.family() && each.bits == bits;
+                return each.family == prefix.address.family() && each.bits == prefix.length;
             };
             auto length = std::ranges::find_if(lengths_, same);
             if (length == lengths_.end())
-                length = lengths_.insert(length, {address.family(), bits, {}});
-            length->owners.emplace(address, position);
+                length = lengths_.insert(length, {prefix.address.family(), prefix.length, {}});
+            length->owners.emplace(prefix.address, position);
         }
     }
     std::ranges::sort(lengths_, std::greater{}, &Length::bits);

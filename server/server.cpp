@@ -5,10 +5,17 @@
 #include <utility>
 
 namespace braid {
+namespace {
+
+constexpr auto accept_rest = 100ms;
+
+} // namespace
 
 Server::Server(Loop& loop, const ServerConfig& config, const Identity& identity, Tun& tun)
     : loop_(loop), config_(config), identity_(identity), table_(config.peers),
-      tun_(loop, tun, pool_, *this)
+      tun_(loop, tun, pool_, *this), accept_timer_(loop, [this] {
+          for (Listening& each : listening_) each.watch.want({.readable = true});
+      })
 {
     for (const PeerConfig& peer : config.peers) {
         by_key_.emplace(peer.public_key.text(), peers_.size());
@@ -43,14 +50,17 @@ void Server::accept_all(int listener)
 {
     while (true) {
         auto accepted = mptcp::accept(listener);
-        if (!accepted) {
-            if (refusal_log_.allows(loop_.now()))
-                spdlog::warn("accept failed reason=\"{}\"", accepted.error().text());
-            return;
-        }
+        if (!accepted) return rest_from_accepting(accepted.error());
         if (!*accepted) return;
         admit(std::move(**accepted));
     }
+}
+
+void Server::rest_from_accepting(const Error& reason)
+{
+    if (refusal_log_.allows(loop_.now())) spdlog::warn("accept failed reason=\"{}\"", reason.text());
+    for (Listening& each : listening_) each.watch.want({});
+    accept_timer_.once(accept_rest);
 }
 
 void Server::admit(mptcp::Accepted accepted)
@@ -144,6 +154,7 @@ void Server::end_session(Peer& peer)
 {
     peer.tx_bytes += peer.session->lane().counters().bytes_sent;
     peer.rx_bytes += peer.session->lane().counters().bytes_received;
+    peer.queue_full += peer.session->queue().dropped();
     peer.session.reset();
     peer.remote.reset();
 }

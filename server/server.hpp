@@ -19,6 +19,7 @@
 
 namespace braid {
 
+/// Timer: accept_timer_ starts when accept fails, ends the rest of 100 ms from accepting.
 class Server : private Session::Listener, private TunPort::Listener, private Visitor::Listener {
 public:
     struct Identity {
@@ -35,6 +36,7 @@ public:
         std::string software;
         std::uint64_t tx_bytes = 0; ///< of ended sessions
         std::uint64_t rx_bytes = 0;
+        std::uint64_t queue_full = 0; ///< packets dropped from the queues of ended sessions
         std::uint64_t spoofed = 0; ///< packets with a source that is not this peer's
         bool touched = false;      ///< has packets queued since the TUN was last drained
     };
@@ -72,6 +74,9 @@ private:
     void on_visit_end(Visitor& visitor, const Error& reason) override;
 
     void accept_all(int listener);
+    /// Out of descriptors, most likely: the connection stays in the backlog, so that trying on at
+    /// once would spin.
+    void rest_from_accepting(const Error& reason);
     void admit(mptcp::Accepted accepted);
     void forget(Visitor& visitor);
     void end_session(Peer& peer);
@@ -88,6 +93,7 @@ private:
     TunPort tun_;
     std::vector<Listening> listening_;
     std::vector<std::unique_ptr<Visitor>> visitors_; ///< at most limits.unauthenticated
+    Timer accept_timer_;
     Counters counters_;
     LogLimit refusal_log_{10, 10s};
 };

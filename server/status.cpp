@@ -3,6 +3,7 @@
 #include "common/sys/mptcp.hpp"
 
 #include <chrono>
+#include <unistd.h>
 
 namespace braid {
 namespace {
@@ -38,6 +39,7 @@ json peer_status(const Server::Peer& peer, TimePoint now)
             {"tx_bytes", peer.tx_bytes + carried.bytes_sent},
             {"rx_bytes", peer.rx_bytes + carried.bytes_received},
             {"spoofed_packets", peer.spoofed},
+            {"queue_full_packets", peer.queue_full + (peer.session ? peer.session->queue().dropped() : 0)},
             {"last_handshake_s", std::move(last_handshake)}};
 }
 
@@ -54,6 +56,7 @@ json server_status(const ServerConfig& config, const Server& server, TimePoint n
     return {{"schema", 1},
             {"role", "server"},
             {"version", BRAID_VERSION},
+            {"pid", ::getpid()},
             {"state", "up"},
             {"listen", std::move(listen)},
             {"tun", {{"name", config.tun.name}, {"addresses", addresses}, {"mtu", config.tun.mtu}}},

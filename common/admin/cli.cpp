@@ -39,7 +39,7 @@ struct Command {
     const Program& program;
     const Console& console;
     std::filesystem::path config;
-    std::chrono::seconds timeout = default_start_timeout;
+    StartPatience patience{};
     bool json = false;
     std::optional<std::filesystem::path> out{};
 };
@@ -72,7 +72,7 @@ ExitCode with_daemon(const Command& command, Then then)
 ExitCode on_start(const Command& command)
 {
     return with_daemon(command, [&](Instance& instance) {
-        return start_daemon(instance, command.timeout, command.console);
+        return start_daemon(instance, command.patience, command.console);
     });
 }
 
@@ -96,13 +96,13 @@ ExitCode on_restart(const Command& command)
     return with_daemon(command, [&](Instance& instance) {
         const auto stopped = on_stop(command);
         if (stopped != ExitCode::ok) return stopped;
-        return start_daemon(instance, command.timeout, command.console);
+        return start_daemon(instance, command.patience, command.console);
     });
 }
 
 ExitCode on_status(const Command& command)
 {
-    const auto& [program, console, config, timeout, json, out] = command;
+    const auto& [program, console, config, patience, json, out] = command;
     const auto settings = load_daemon_settings(config, program.default_settings);
     if (!settings) return config_error(command, settings.error());
     const auto& socket = settings->control_socket;
@@ -139,7 +139,7 @@ ExitCode on_check(const Command& command)
 
 ExitCode on_keygen(const Command& command)
 {
-    const auto& [program, console, config, timeout, json, out] = command;
+    const auto& [program, console, config, patience, json, out] = command;
     if (!out) {
         program.keys.print_new(console.out);
         return ExitCode::ok;
@@ -223,6 +223,15 @@ ExitCode on_help(const Command& command)
     return ExitCode::ok;
 }
 
+/// The names in a table of verbs or options.
+template <typename Row, std::size_t N>
+std::array<std::string_view, N> names_of(const std::array<Row, N>& table)
+{
+    std::array<std::string_view, N> names;
+    std::ranges::transform(table, names.begin(), &Row::name);
+    return names;
+}
+
 /// What is wrong with a command line.
 tl::unexpected<Error> misuse(std::string what, std::string hint)
 {
@@ -232,8 +241,6 @@ tl::unexpected<Error> misuse(std::string what, std::string hint)
 Result<const Verb*> find_verb(const Program& program, const cxxopts::ParseResult& parsed)
 {
     const std::string see_help = "see '" + program.name + " help'";
-    std::vector<std::string_view> names;
-    for (const auto& verb : verbs) names.push_back(verb.name);
     std::string name = "help";
     if (parsed.count("version") != 0)
         name = "version";
@@ -244,7 +251,7 @@ Result<const Verb*> find_verb(const Program& program, const cxxopts::ParseResult
 
     const auto found = std::ranges::find(verbs, name, &Verb::name);
     if (found != verbs.end()) return &*found;
-    const auto meant = nearest(name, names);
+    const auto meant = nearest(name, names_of(verbs));
     return misuse("unknown verb '" + name + "'",
                   meant ? "did you mean '" + std::string{*meant} + "'?" : see_help);
 }
@@ -252,12 +259,10 @@ Result<const Verb*> find_verb(const Program& program, const cxxopts::ParseResult
 /// Refuses what no option or verb has taken.
 Status refuse_rest(const cxxopts::ParseResult& parsed, const Verb& verb)
 {
-    std::vector<std::string_view> names;
-    for (const auto& option : options) names.push_back(option.name);
     for (const std::string& word : parsed.unmatched()) {
         if (!word.starts_with('-')) return misuse("unexpected '" + word + "'", "");
         const auto bare = word.substr(std::min(word.find_first_not_of('-'), word.size()));
-        const auto meant = nearest(bare.substr(0, bare.find('=')), names);
+        const auto meant = nearest(bare.substr(0, bare.find('=')), names_of(options));
         return misuse("unknown option '" + word + "'",
                       meant ? "did you mean '--" + std::string{*meant} + "'?" : "");
     }
@@ -309,7 +314,7 @@ ExitCode dispatch(const Program& program, const cxxopts::ParseResult& parsed,
     if (parsed.count("timeout") != 0) {
         const auto timeout = parse_timeout(parsed["timeout"].as<std::string>());
         if (!timeout) return console.fail(ExitCode::usage, timeout.error());
-        command.timeout = *timeout;
+        command.patience.ready = *timeout;
     }
     return (*verb)->handle(command);
 }

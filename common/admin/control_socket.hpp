@@ -17,9 +17,9 @@
 
 namespace braid {
 
-constexpr std::size_t max_request_size = 64 * 1024;     ///< bytes of a request line
-constexpr std::size_t max_reply_size = 4 * 1024 * 1024; ///< bytes of a reply line
-constexpr std::size_t max_control_connections = 16;     ///< further ones wait in the backlog
+constexpr std::size_t max_request_size = std::size_t{64} * 1024;     ///< bytes of a request line
+constexpr std::size_t max_reply_size = std::size_t{4} * 1024 * 1024; ///< bytes of a reply line
+constexpr std::size_t max_control_connections = 16; ///< further ones wait in the backlog
 constexpr auto control_idle_time = 5s; ///< a connection that sends or takes nothing is closed
 
 /// PURE. A request line as JSON: an object whose "request" is text, at most 16 levels deep.

@@ -17,17 +17,22 @@
 
 namespace braid {
 
-constexpr auto default_start_timeout = 15s;
 constexpr auto stop_timeout = 20s;   ///< for putting everything back
-constexpr auto kill_after = 5s;      ///< from SIGTERM to SIGKILL for a start that timed out
 constexpr auto request_timeout = 3s; ///< for a reply on the control socket
 
 /// Errors (operation_not_permitted): this process lacks CAP_NET_ADMIN.
 [[nodiscard]] Status require_net_admin();
 
+/// How long a start may take.
+struct StartPatience {
+    Duration ready = 15s; ///< until the daemon is ready; then it is asked to end
+    Duration end = 5s;    ///< from SIGTERM to SIGKILL
+};
+
 /// Starts the daemon in the background and waits until it is ready. No threads and no loop
 /// may exist yet: it forks.
-[[nodiscard]] ExitCode start_daemon(Instance& instance, Duration timeout, const Console& console);
+[[nodiscard]] ExitCode start_daemon(Instance& instance, StartPatience patience,
+                                    const Console& console);
 /// The daemon in the foreground; returns when it has ended.
 [[nodiscard]] ExitCode run_daemon(Instance& instance, const Console& console);
 /// Makes the instance where only a dead daemon's leavings need it.

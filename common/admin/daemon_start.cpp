@@ -12,8 +12,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <optional>
 #include <ostream>
 #include <poll.h>
@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace braid {
 namespace {
@@ -42,7 +43,12 @@ public:
     CaughtSignals& operator=(const CaughtSignals&) = delete;
     ~CaughtSignals() { restore(); }
 
-    void restore() const { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+    /// Early, for a child.
+    void restore()
+    {
+        ::sigprocmask(SIG_SETMASK, &before_, nullptr);
+        fd_.reset();
+    }
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
 private:
@@ -50,16 +56,18 @@ private:
     Fd fd_;
 };
 
-/// Closes everything but standard streams and two descriptors.
-void close_all_but(int first, int second)
+/// Closes what whoever started us left open. Our own descriptors are all close-on-exec, so
+/// these are the others.
+void close_inherited()
 {
-    const auto [low, high] = std::minmax(first, second);
-    const auto close_from = [](int from, int to) {
-        if (from <= to) ::close_range(static_cast<unsigned>(from), static_cast<unsigned>(to), 0);
-    };
-    close_from(STDERR_FILENO + 1, low - 1);
-    close_from(low + 1, high - 1);
-    ::close_range(static_cast<unsigned>(high) + 1, ~0U, 0);
+    std::vector<int> inherited;
+    std::error_code code; // without /proc they stay open, which is no fault
+    for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd", code}) {
+        const int fd = std::atoi(entry.path().filename().c_str());
+        const int flags = ::fcntl(fd, F_GETFD);
+        if (fd > STDERR_FILENO && flags >= 0 && (flags & FD_CLOEXEC) == 0) inherited.push_back(fd);
+    }
+    for (const int fd : inherited) ::close(fd);
 }
 
 /// Leaves the terminal and the folder of whoever started us.
@@ -74,11 +82,12 @@ void detach()
     ::signal(SIGPIPE, SIG_IGN);
 }
 
-/// The child's life. It never returns into the command that started it.
-[[noreturn]] void become_daemon(Instance& instance, const InstanceLock& lock, Fd reports)
+/// The child's life, with the lock that it has inherited. It never returns into the command that
+/// started it.
+[[noreturn]] void become_daemon(Instance& instance, Fd reports)
 {
     detach();
-    close_all_but(lock.fd(), reports.get());
+    close_inherited();
     PipeReporter reporter{std::move(reports)};
     const auto& settings = instance.settings();
     auto code = ExitCode::failure;
@@ -126,6 +135,9 @@ StartResult await_start(int reports, int signals, TimePoint deadline)
         if (rest <= 0ms) return result;
         if (::poll(watched.data(), watched.size(), static_cast<int>(rest.count())) < 0) continue;
         if (watched[1].revents != 0) {
+            // Taken, so that it does not end us when it is no longer blocked.
+            signalfd_siginfo taken{};
+            [[maybe_unused]] const auto got = ::read(signals, &taken, sizeof taken);
             result.end = StartEnd::interrupted;
             return result;
         }
@@ -145,7 +157,6 @@ StartResult await_start(int reports, int signals, TimePoint deadline)
 class Child {
 public:
     explicit Child(pid_t pid) noexcept : pid_(pid) {}
-    [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
     /// Its status as wait(2) tells, if it has ended by then.
     std::optional<int> wait(Duration patience)
@@ -156,10 +167,10 @@ public:
         return ended ? std::optional{status} : std::nullopt;
     }
     /// Asks it to end, and sees to it.
-    void end()
+    void end(Duration patience)
     {
         ::kill(pid_, SIGTERM);
-        if (wait(kill_after)) return;
+        if (wait(patience)) return;
         ::kill(pid_, SIGKILL);
         while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
         }
@@ -171,12 +182,13 @@ private:
 
 std::string text_of(int wait_status)
 {
-    if (WIFSIGNALED(wait_status)) return std::string{"by "} + ::strsignal(WTERMSIG(wait_status));
+    if (WIFSIGNALED(wait_status)) return "by signal " + std::to_string(WTERMSIG(wait_status));
     return "with exit status " + std::to_string(WEXITSTATUS(wait_status));
 }
 
 /// The error that a start ends with; the daemon is ended where it still lives.
-Error conclude(const StartResult& result, Child& child, Duration timeout, const Instance& instance)
+Error conclude(const StartResult& result, Child& child, StartPatience patience,
+               const Instance& instance)
 {
     const std::string log = "see its log " + instance.settings().background_log().native();
     const auto plain = [](std::errc code, std::string what, std::string hint) {
@@ -184,7 +196,7 @@ Error conclude(const StartResult& result, Child& child, Duration timeout, const 
     };
     switch (result.end) {
     case StartEnd::reported:
-        if (!child.wait(stop_timeout)) child.end();
+        if (!child.wait(stop_timeout)) child.end(patience.end);
         return plain(std::errc::operation_canceled, result.last.text, result.last.hint);
     case StartEnd::died: {
         const auto status = child.wait(stop_timeout);
@@ -193,15 +205,16 @@ Error conclude(const StartResult& result, Child& child, Duration timeout, const 
                      log);
     }
     case StartEnd::timed_out: {
-        child.end();
-        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout).count();
+        child.end(patience.end);
+        const auto seconds =
+            std::chrono::duration_cast<std::chrono::seconds>(patience.ready).count();
         return plain(std::errc::timed_out,
                      "not ready after " + std::to_string(seconds) + " s: waited for " +
                          result.last.text,
                      log);
     }
     case StartEnd::interrupted:
-        child.end();
+        child.end(patience.end);
         return plain(std::errc::interrupted, "interrupted before the daemon was ready", {});
     }
     return {};
@@ -220,7 +233,7 @@ ExitCode already_running(const Instance& instance, const Console& console)
 
 } // namespace
 
-ExitCode start_daemon(Instance& instance, Duration timeout, const Console& console)
+ExitCode start_daemon(Instance& instance, StartPatience patience, const Console& console)
 {
     const auto lock = InstanceLock::take(instance.settings());
     if (!lock) return console.fail(lock.error());
@@ -229,27 +242,28 @@ ExitCode start_daemon(Instance& instance, Duration timeout, const Console& conso
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) < 0)
         return console.fail(ExitCode::failure, fail_errno("pipe2", "").value());
-    const Fd reports{ends[0]};
+    Fd reports{ends[0]};
     Fd to_parent{ends[1]};
     console.out.flush();
     console.err.flush();
-    const CaughtSignals signals;
+    CaughtSignals signals;
     const pid_t pid = ::fork();
     if (pid < 0) return console.fail(ExitCode::failure, fail_errno("fork", "").value());
     if (pid == 0) {
         signals.restore();
-        become_daemon(instance, **lock, std::move(to_parent));
+        reports.reset();
+        become_daemon(instance, std::move(to_parent));
     }
     to_parent.reset(); // so that the pipe ends with the child
 
     Child child{pid};
-    const auto result = await_start(reports.get(), signals.fd(), Clock::now() + timeout);
+    const auto result = await_start(reports.get(), signals.fd(), Clock::now() + patience.ready);
     const bool reported = result.end == StartEnd::reported;
     if (reported && result.last.kind == StartReport::Kind::ready) {
         console.out << "started (pid " << pid << ")\n";
         return ExitCode::ok;
     }
-    const auto error = conclude(result, child, timeout, instance);
+    const auto error = conclude(result, child, patience, instance);
     if (const auto cleaned = clean_up_after_crash(instance); !cleaned)
         console.fail(ExitCode::failure, cleaned.error());
     const bool died = result.end == StartEnd::died || result.end == StartEnd::interrupted;

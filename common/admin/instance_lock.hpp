@@ -22,8 +22,6 @@ public:
     /// True when a process holds it now. Creates nothing.
     [[nodiscard]] static Result<bool> is_held(const DaemonSettings& settings);
 
-    [[nodiscard]] int fd() const noexcept { return file_.get(); }
-
 private:
     explicit InstanceLock(Fd file) noexcept : file_(std::move(file)) {}
     Fd file_;

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cerrno>
-#include <limits.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 

@@ -11,8 +11,8 @@ namespace braid {
 namespace {
 
 constexpr int schema = 1;
-constexpr std::size_t max_state_size = 4 * 1024 * 1024; ///< bytes
-constexpr std::size_t max_boot_id_size = 64;            ///< bytes
+constexpr std::size_t max_state_size = std::size_t{4} * 1024 * 1024; ///< bytes
+constexpr std::size_t max_boot_id_size = 64;                         ///< bytes
 
 /// JSON text whatever bytes the strings have: a journal that cannot be written is worse than
 /// one with a replaced character.

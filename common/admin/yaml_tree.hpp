@@ -11,9 +11,9 @@
 
 namespace braid {
 
-constexpr std::size_t max_config_size = 1024 * 1024; ///< bytes of a config file
-constexpr int max_yaml_depth = 16;                   ///< lists and mappings inside each other
-constexpr std::size_t max_yaml_nodes = 65536;        ///< values and keys of a document
+constexpr std::size_t max_config_size = std::size_t{1024} * 1024; ///< bytes of a config file
+constexpr int max_yaml_depth = 16;            ///< lists and mappings inside each other
+constexpr std::size_t max_yaml_nodes = 65536; ///< values and keys of a document
 
 /// Where something stands; line and column count from one.
 struct YamlPosition {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <utility>
 
@@ -21,6 +22,9 @@ constexpr std::size_t shaped_record = 8 * 1024;
 constexpr std::size_t packets_per_record = 128;
 constexpr int receives_per_turn = 4;
 constexpr auto gate_poll = 1ms;
+/// Set on every lane, not inherited: bbr, the default of some hosts, is erratic over several
+/// subflows and needs pacing timers that a fast link starves (decision 0002).
+constexpr auto congestion_control = "cubic";
 
 } // namespace
 
@@ -41,6 +45,8 @@ Lane::Lane(Loop& loop, Fd fd, Keys keys, Bytes received, Listener& listener)
     std::ranges::copy(received, in_.begin());
     in_used_ = received.size();
     if (in_used_ > 0) end_timer_.once(0ms);
+    if (const auto set = mptcp::set_congestion_control(fd_.get(), congestion_control); !set)
+        spdlog::debug("congestion control not set reason=\"{}\"", set.error().text());
     alive_timer_.every(ping_after);
     update_interest();
 }
@@ -162,7 +168,7 @@ bool Lane::gate_open()
 {
     if (gate_.bulk()) return true;
     const auto unsent = mptcp::unsent(fd_.get());
-    return !unsent || gate_.open(unsent->bytes, unsent->subflows);
+    return !unsent || gate_.open(*unsent);
 }
 
 bool Lane::seal_packets(FairQueue& queue)

@@ -1,8 +1,9 @@
-/// How much may wait unsent inside the kernel: little while a link is the bottleneck, so that
+/// How much may wait unsent inside the kernel: little while links are the bottleneck, so that
 /// the queue stays in front of the tunnel where a sparse flow can overtake. PURE.
 #pragma once
 
 #include "common/base/time.hpp"
+#include "common/sys/mptcp.hpp"
 
 #include <cstddef>
 
@@ -12,14 +13,20 @@ namespace braid {
 ///
 ///   shaped --rate above 300 Mbit/s--> bulk      bulk --rate below 150 Mbit/s--> shaped
 ///
-/// shaped: the unsent bytes of all subflows together stay below 16 KiB a subflow or 2 ms of the
-/// measured rate, whichever is more (so that the rate can double every millisecond that the
-/// gate is looked at). bulk: the socket's own buffer is the only bound.
+/// shaped: the gate is open while the subflows together hold less unsent than 16 KiB each, or
+/// 2 ms of the measured rate if that is more (so that the rate can double every millisecond
+/// that the gate is looked at). It also opens while a busy subflow holds less than 16 KiB,
+/// whatever the others hold, up to 100 ms of the rate: the kernel's scheduler feeds a subflow
+/// of long round trips only when those of short ones have a queue, and its window grows only
+/// when it is fed (net/mptcp/protocol.c mptcp_subflow_get_send; decision 0002).
+/// bulk: the socket's own buffer is the only bound.
 class SendGate {
 public:
     static constexpr std::size_t floor_per_subflow = 16 * 1024;
     static constexpr auto budget = 2ms;
-    static constexpr auto window = 20ms; ///< over which the rate is measured
+    static constexpr auto uneven_budget = 100ms; ///< while a busy subflow is hungry
+    static constexpr std::size_t uneven_floor = 256 * 1024; ///< and at least so many bytes
+    static constexpr auto window = 20ms;         ///< over which the rate is measured
     static constexpr double bulk_from = 300e6 / 8; ///< bytes a second
     static constexpr double bulk_until = 150e6 / 8;
 
@@ -32,20 +39,22 @@ public:
 
     [[nodiscard]] bool bulk() const noexcept { return bulk_; }
 
-    /// True when more may be handed over, given what `subflows` flows hold unsent.
-    [[nodiscard]] bool open(std::size_t unsent, std::size_t subflows) const noexcept
+    /// True when more may be handed over.
+    [[nodiscard]] bool open(const mptcp::Unsent& unsent) const noexcept
     {
-        return bulk_ || unsent < threshold(subflows);
-    }
-
-    [[nodiscard]] std::size_t threshold(std::size_t subflows) const noexcept
-    {
-        const double seconds = std::chrono::duration<double>(budget).count();
-        return std::max(floor_per_subflow * std::max<std::size_t>(subflows, 1),
-                        static_cast<std::size_t>(rate_ * seconds));
+        if (bulk_) return true;
+        const std::size_t even = floor_per_subflow * std::max<std::size_t>(unsent.subflows, 1);
+        if (unsent.bytes < std::max(even, bytes_in(budget))) return true;
+        return unsent.least_of_busy < floor_per_subflow &&
+               unsent.bytes < std::max(uneven_floor, bytes_in(uneven_budget));
     }
 
 private:
+    [[nodiscard]] std::size_t bytes_in(Duration time) const noexcept
+    {
+        return static_cast<std::size_t>(rate_ * std::chrono::duration<double>(time).count());
+    }
+
     void close_window(TimePoint now) noexcept
     {
         const double seconds = std::chrono::duration<double>(now - window_start_).count();

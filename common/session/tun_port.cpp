@@ -1,6 +1,10 @@
 #include "common/session/tun_port.hpp"
 
+#include "common/wire/message.hpp"
+#include "common/wire/udp_split.hpp"
+
 #include <algorithm>
+#include <array>
 #include <sodium.h>
 #include <utility>
 
@@ -63,9 +67,23 @@ bool TunPort::read_one(TimePoint now)
 void TunPort::deliver(const Offload& offload, const PacketInfo& info, Bytes packet,
                       std::uint32_t mtu)
 {
+    if (offload.gso == Gso::udp && !tun_.takes_udp_segments())
+        return deliver_split(offload, info, packet, mtu);
     const auto header = rebuild_vnet_header(offload, info, packet, mtu);
     if (!header) return count_refused(header.error());
     if (!tun_.write(*header, packet)) ++counters_.undelivered;
+}
+
+void TunPort::deliver_split(const Offload& offload, const PacketInfo& info, Bytes packet,
+                            std::uint32_t mtu)
+{
+    const auto split = UdpSplit::of(offload, info, packet, mtu);
+    if (!split) return count_refused(split.error());
+    constexpr VnetHeader no_offload{};
+    std::array<std::byte, max_mtu> room;
+    for (std::size_t i = 0; i < split->count(); ++i) {
+        if (!tun_.write(no_offload, split->write(i, room))) ++counters_.undelivered;
+    }
 }
 
 void TunPort::count_refused(const Error& reason)

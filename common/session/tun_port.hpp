@@ -47,6 +47,9 @@ public:
 
 private:
     void on_readable();
+    /// For a kernel that takes no UDP super-packets.
+    void deliver_split(const Offload& offload, const PacketInfo& info, Bytes packet,
+                       std::uint32_t mtu);
     /// True when there was something to read.
     bool read_one(TimePoint now);
 

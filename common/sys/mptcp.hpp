@@ -7,6 +7,7 @@
 #include "common/sys/fd.hpp"
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -78,6 +79,9 @@ struct Subflow {
 struct Unsent {
     std::size_t bytes = 0;    ///< of the connection and of all its subflows
     std::size_t subflows = 0; ///< that live
+    /// The least that any subflow holds of those with data in flight (a backup has none, nor has
+    /// one that is dead from the start); the greatest value when none has.
+    std::size_t least_of_busy = std::numeric_limits<std::size_t>::max();
 };
 /// Without allocation; 1 to 2 us a call.
 [[nodiscard]] Result<Unsent> unsent(int fd);

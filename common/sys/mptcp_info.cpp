@@ -187,6 +187,9 @@ Result<Unsent> unsent(int fd)
         for (std::size_t i = 0; i < infos.size(); ++i) {
             if (!lives(infos.rows[i])) continue;
             sum.bytes += infos.rows[i].tcpi_notsent_bytes;
+            if (infos.rows[i].tcpi_unacked > 0)
+                sum.least_of_busy = std::min<std::size_t>(sum.least_of_busy,
+                                                          infos.rows[i].tcpi_notsent_bytes);
             ++sum.subflows;
         }
     } else {

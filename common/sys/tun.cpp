@@ -51,12 +51,13 @@ tl::unexpected<Error> fail_set_up(std::string_view attempt, std::string_view obj
     return failed;
 }
 
-Status enable_offloads(int fd, std::string_view name)
+/// Yields whether the kernel takes UDP super-packets.
+Result<bool> enable_offloads(int fd, std::string_view name)
 {
     const int header_size = Tun::vnet_header_size;
     if (::ioctl(fd, TUNSETVNETHDRSZ, &header_size) < 0) return fail_set_up("TUNSETVNETHDRSZ", name);
-    if (::ioctl(fd, TUNSETOFFLOAD, basic_offloads | uso4 | uso6) == 0) return {};
-    if (::ioctl(fd, TUNSETOFFLOAD, basic_offloads) == 0) return {};
+    if (::ioctl(fd, TUNSETOFFLOAD, basic_offloads | uso4 | uso6) == 0) return true;
+    if (::ioctl(fd, TUNSETOFFLOAD, basic_offloads) == 0) return false;
     return fail_set_up("TUNSETOFFLOAD", name);
 }
 
@@ -206,8 +207,9 @@ private:
 
 } // namespace
 
-Tun::Tun(Fd fd, std::string name, int index) noexcept
-    : fd_(std::move(fd)), name_(std::move(name)), index_(index)
+Tun::Tun(Fd fd, std::string name, int index, bool takes_udp_segments) noexcept
+    : fd_(std::move(fd)), name_(std::move(name)), index_(index),
+      takes_udp_segments_(takes_udp_segments)
 {
 }
 
@@ -225,11 +227,12 @@ Result<Tun> Tun::open(std::string_view name)
     std::ranges::copy(name, request.ifr_name);
     request.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
     if (::ioctl(fd.get(), TUNSETIFF, &request) < 0) return fail_set_up("TUNSETIFF", name);
-    if (auto enabled = enable_offloads(fd.get(), name); !enabled) return fail(enabled.error());
+    const auto takes_udp = enable_offloads(fd.get(), name);
+    if (!takes_udp) return fail(takes_udp.error());
 
     const unsigned index = ::if_nametoindex(request.ifr_name);
     if (index == 0) return fail_errno("if_nametoindex", name);
-    return Tun{std::move(fd), std::string{name}, narrow<int>(index)};
+    return Tun{std::move(fd), std::string{name}, narrow<int>(index), *takes_udp};
 }
 
 Status Tun::configure(const std::vector<Prefix>& addresses, std::uint32_t mtu)

@@ -37,15 +37,18 @@ public:
     /// A header that the kernel dislikes is EINVAL: count it as a drop.
     [[nodiscard]] Status write(Bytes vnet_header, Bytes packet);
 
+    /// False before Linux 6.2: UDP super-packets must be cut before write().
+    [[nodiscard]] bool takes_udp_segments() const noexcept { return takes_udp_segments_; }
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] int index() const noexcept { return index_; }
 
 private:
-    Tun(Fd fd, std::string name, int index) noexcept;
+    Tun(Fd fd, std::string name, int index, bool takes_udp_segments) noexcept;
     Fd fd_;
     std::string name_;
     int index_;
+    bool takes_udp_segments_;
 };
 
 } // namespace braid

@@ -36,11 +36,17 @@ def size_bytes(text):
     return int(match[1]) * {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}[match[2]]
 
 
+def add_congestion(parser):
+    parser.add_argument("--congestion", default="cubic", metavar="NAME",
+                        help="congestion control of what this end sends (default %(default)s)")
+
+
 def add_target(parser, timeout_s=30):
     parser.add_argument("host")
     parser.add_argument("port", type=int)
     parser.add_argument("--device", help="leave by this interface")
     parser.add_argument("--mptcp", action="store_true", help="over an MPTCP socket")
+    add_congestion(parser)
     parser.add_argument("--timeout", type=positive_s, default=timeout_s,
                         help="give up when nothing moves for so long (default %(default)s s)")
 
@@ -69,6 +75,7 @@ def parse():
         server = commands.add_parser(name, help=text)
         server.add_argument("port", type=int)
         server.add_argument("--mptcp", action="store_true", help="accept MPTCP too (TCP only)")
+        add_congestion(server)
         server.set_defaults(function=function)
     for name, function in (("download", download), ("upload", upload)):
         bulk = commands.add_parser(name, help=f"{name} from or to tcp-server, with SHA-256")

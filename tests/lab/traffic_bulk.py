@@ -122,6 +122,11 @@ class Progress:
             self._thread.join()
 
 
+def set_congestion_control(sender, options):
+    """Cubic unless asked for another: Linux's own default, whatever this host's is."""
+    sender.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, options.congestion.encode())
+
+
 def connect(options):
     """A TCP (or MPTCP) connection to options.host and .port, from options.device if given."""
     family, _, _, _, address = socket.getaddrinfo(options.host, options.port,
@@ -131,6 +136,7 @@ def connect(options):
         if options.device:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE,
                                   options.device.encode())
+        set_congestion_control(connection, options)
         connection.settimeout(options.timeout)
         connection.connect(address)
     except BaseException:
@@ -313,6 +319,7 @@ def tcp_server(options):
     with socket.socket(socket.AF_INET6, socket.SOCK_STREAM, protocol) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        set_congestion_control(listener, options)
         listener.bind(("::", options.port))
         listener.listen(64)
         print(json.dumps({"listening": options.port}), flush=True)

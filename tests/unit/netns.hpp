@@ -52,7 +52,7 @@ public:
     {
         const Fd before = current();
         if (::unshare(CLONE_NEWNET) != 0)
-            FAIL("cannot make a network namespace (" << std::strerror(errno)
+            FAIL("cannot make a network namespace (" << std::string{std::strerror(errno)}
                                                      << "): run this test as root");
         fd_ = current();
         run("ip link set lo up");

@@ -91,7 +91,10 @@ TEST_CASE("every problem names file, line, column, key and remedy")
         Case{"list: [a, b, c]\n", "x.yaml:1:1: list: more than 2 entries", ""},
         Case{"- a\n", "x.yaml:1:1: expected a mapping, found a list", ""},
     };
-    for (const auto& [text, error, hint] : cases) {
+    for (const Case& each : cases) {
+        const auto& text = each.text;
+        const auto& error = each.error;
+        const auto& hint = each.hint;
         CAPTURE(text);
         const auto out = read(text);
         CHECK(out.error.text() == error);
@@ -168,7 +171,9 @@ TEST_CASE("texts that are no config are refused with their place")
         Case{"? \n: 1\n", "x.yaml:2:1: a key must be plain text"},
         Case{"a: &x b\n*x : c\n", "x.yaml:2:1: a key must be plain text"},
     };
-    for (const auto& [text, error] : cases) {
+    for (const Case& each : cases) {
+        const auto& text = each.text;
+        const auto& error = each.error;
         CAPTURE(text);
         CHECK(refusal(text) == error);
     }

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 #include <set>
+#include <sstream>
 
 namespace braid {
 namespace {
@@ -67,24 +68,21 @@ mptcp::Subflow flow(int number, std::uint16_t port, std::uint8_t state = establi
 /// cleared.
 std::string text(const std::vector<PathStep>& steps)
 {
-    std::string all;
-    const auto number = [](const Address& local) {
-        return std::to_string(std::to_integer<int>(local.bytes()[2]));
-    };
-    const auto flow_text = [&](const Endpoint& local) {
-        return number(local.address) + ":" + std::to_string(local.port);
-    };
+    std::ostringstream all;
+    const auto number = [](const Address& local) { return std::to_integer<int>(local.bytes()[2]); };
     for (const auto& step : steps) {
-        if (!all.empty()) all += " ";
+        if (all.tellp() != 0) all << ' ';
         if (const auto* create = std::get_if<CreateSubflow>(&step))
-            all += "+" + number(create->subflow.local) + "#" + std::to_string(create->local_id) +
-                   (create->subflow.backup ? "*" : "");
+            all << '+' << number(create->subflow.local) << '#' << int{create->local_id}
+                << (create->subflow.backup ? "*" : "");
         if (const auto* cut = std::get_if<CutSubflow>(&step))
-            all += "-" + flow_text(cut->local) + "#" + std::to_string(cut->local_id);
+            all << '-' << number(cut->local.address) << ':' << cut->local.port << '#'
+                << int{cut->local_id};
         if (const auto* flag = std::get_if<SetBackup>(&step))
-            all += flow_text(flag->local) + (flag->backup ? "*" : "");
+            all << number(flag->local.address) << ':' << flag->local.port
+                << (flag->backup ? "*" : "");
     }
-    return all;
+    return all.str();
 }
 
 /// A lane whose first subflow is up1's, from port 4000.
@@ -380,6 +378,29 @@ TEST_CASE("a creation that the kernel refused waits like one that failed later")
     CHECK(lane.step_after(1ms) == "+2#1");
 }
 
+TEST_CASE("a subflow that closed before any step saw it is tried again half a second later")
+{
+    Lane lane;
+    CHECK(lane.step() == "+2#1");
+    lane.now += 10ms;
+    lane.control.closed(lane.now, wanted(2).local, server.address);
+    CHECK(lane.step_after(499ms).empty());
+    CHECK(lane.step_after(1ms) == "+2#1");
+}
+
+TEST_CASE("a late word of an older subflow's end does not disturb the new one")
+{
+    Lane lane;
+    CHECK(lane.step() == "+2#1");
+    lane.control.closed(lane.now, wanted(2).local, server.address);
+    lane.living.push_back(flow(2, 5000, syn_sent));
+    CHECK(lane.step_after(500ms).empty());
+    CHECK(lane.step_after(2499ms).empty());
+    lane.living.back().tcp_state = established;
+    CHECK(lane.step().empty());
+    CHECK_FALSE(lane.control.due());
+}
+
 TEST_CASE("an uplink that is forgiven is tried at once and with short delays again")
 {
     Lane lane;
@@ -441,7 +462,7 @@ TEST_CASE("addresses that the kernel still knows keep their ids from others")
     CHECK(used.size() == 254);
     lane.plan = {wanted(1),
                  {.interface = "x", .index = 9, .local = address("10.1.0.2"), .remote = server}};
-    CHECK(lane.step() == "+0#254");
+    CHECK(lane.step() == "+0#1");
 }
 
 } // namespace braid

@@ -14,6 +14,8 @@ namespace braid {
 namespace {
 
 using test::address;
+using test::output_of;
+using test::run;
 
 constexpr int wifi = 3;
 constexpr int lte = 4;
@@ -131,6 +133,48 @@ std::vector<std::string> texts(const std::vector<Address>& addresses)
     return all;
 }
 
+/// A monitor in a network namespace where `wifi` is an uplink in IPv4 and `lte` in both families.
+class Watched {
+public:
+    Watched()
+    {
+        make("wifi");
+        make("lte");
+        run("ip address add 10.9.1.2/24 dev wifi; ip address add 10.9.2.2/24 dev lte");
+        run("ip -6 address add fd09::2/64 dev lte nodad");
+        run("ip route add default via 10.9.1.1 dev wifi metric 100");
+        run("ip route add default via 10.9.2.1 dev lte metric 200");
+        run("ip -6 route add default via fd09::1 dev lte");
+        monitor_ = UplinkMonitor::open(loop_, {.interfaces = {"wifi", "lte"}, .own_tun = "braid0"},
+                                       [this] { ++changes_; })
+                       .value();
+        REQUIRE(comes([this] {
+            return wifi().usable() && lte().source(Family::v4) && lte().source(Family::v6);
+        }));
+    }
+
+    static void make(const std::string& name)
+    {
+        run("ip link add " + name + " type veth peer name " + name + "p");
+        run("ip link set " + name + "p up; ip link set " + name + " up");
+    }
+    [[nodiscard]] const Uplink& wifi() const { return monitor_->uplinks().at(0); }
+    [[nodiscard]] const Uplink& lte() const { return monitor_->uplinks().at(1); }
+    [[nodiscard]] int changes() const { return changes_; }
+    /// True when the condition holds after a while of events.
+    [[nodiscard]] bool comes(const std::function<bool()>& condition, Duration patience = 3s)
+    {
+        return test::runs_until(loop_, patience, condition);
+    }
+
+private:
+    test::PrivateNetns netns_;
+    test::Inside inside_{netns_};
+    Loop loop_;
+    int changes_ = 0;
+    std::unique_ptr<UplinkMonitor> monitor_;
+};
+
 } // namespace
 
 TEST_CASE("a link with an address and a default route is an uplink")
@@ -152,15 +196,15 @@ TEST_CASE("a link runs when it is up, has carrier and is not dormant")
         unsigned flags;
         bool running;
     };
-    for (const auto& [flags, running] : {Case{carries, true}, Case{runs | lower_up, false},
-                                         Case{up | runs, false}, Case{up | lower_up, false}}) {
-        CAPTURE(flags);
+    for (const auto& each : {Case{carries, true}, Case{runs | lower_up, false},
+                             Case{up | runs, false}, Case{up | lower_up, false}}) {
+        CAPTURE(each.flags);
         Fed fed;
-        fed.link({.flags = flags});
+        fed.link({.flags = each.flags});
         fed.has({});
         fed.route({});
-        CHECK(fed.uplink().running == running);
-        CHECK(fed.uplink().usable() == running);
+        CHECK(fed.uplink().running == each.running);
+        CHECK(fed.uplink().usable() == each.running);
     }
 }
 
@@ -412,112 +456,104 @@ TEST_CASE("truncated messages are passed over")
     CHECK(fed.uplink() == before);
 }
 
-TEST_CASE("the monitor follows a real kernel")
+TEST_CASE("the monitor sees a link go down, and up with another route")
 {
-    const test::PrivateNetns netns;
-    const test::Inside inside{netns};
-    const auto veth = [](const std::string& name) {
-        test::run("ip link add " + name + " type veth peer name " + name + "p");
-        test::run("ip link set " + name + "p up; ip link set " + name + " up");
-    };
-    veth("wifi");
-    test::run("ip address add 10.9.1.2/24 dev wifi");
-    test::run("ip route add default via 10.9.1.1 dev wifi metric 100");
+    Watched watched;
+    run("ip link set wifi down");
+    CHECK(watched.comes([&] { return !watched.wifi().running && !watched.wifi().route_v4; }));
+    run("ip link set wifi up; ip route add default via 10.9.1.1 dev wifi metric 90");
+    CHECK(watched.comes([&] { return watched.wifi().usable() && watched.wifi().metric == 90; }));
+}
 
-    Loop loop;
-    int changes = 0;
-    auto opened = UplinkMonitor::open(loop, {.interfaces = {"wifi", "lte"}, .own_tun = "braid0"},
-                                      [&] { ++changes; });
-    REQUIRE(opened);
-    const auto& monitor = **opened;
-    const auto wifi_now = [&] { return monitor.uplinks().at(0); };
-    const auto lte_now = [&] { return monitor.uplinks().at(1); };
-    const auto comes = [&](const std::function<bool()>& condition) {
-        return test::runs_until(loop, 3s, condition);
-    };
-    CHECK(comes([&] { return wifi_now().usable(); }));
-    CHECK(lte_now().index == 0);
+TEST_CASE("the monitor sees a carrier lost and found")
+{
+    Watched watched;
+    run("ip link set wifip down");
+    CHECK(watched.comes([&] { return !watched.wifi().running; }));
+    CHECK(watched.wifi().route_v4);
+    CHECK_FALSE(watched.wifi().usable());
+    run("ip link set wifip up");
+    CHECK(watched.comes([&] { return watched.wifi().usable(); }));
+}
 
-    veth("lte");
-    test::run("ip address add 10.9.2.2/24 dev lte");
-    test::run("ip -6 address add fd09::2/64 dev lte");
-    test::run("ip route add default via 10.9.2.1 dev lte metric 200");
-    test::run("ip -6 route add default via fd09::1 dev lte");
-    CHECK(comes([&] { return lte_now().source(Family::v4); }));
-    CHECK_FALSE(lte_now().source(Family::v6)); // Tentative for one or two seconds.
-    CHECK(comes([&] { return lte_now().source(Family::v6); }));
-    CHECK(lte_now().metric == 200);
+TEST_CASE("the monitor sees an address deleted, and infers that its route has gone")
+{
+    Watched watched;
+    SUBCASE("the only one")
+    {
+        run("ip address del 10.9.1.2/24 dev wifi");
+        CHECK(watched.comes([&] { return watched.wifi().addresses.empty(); }));
+        CHECK(watched.comes([&] { return !watched.wifi().route_v4; }));
+    }
+    SUBCASE("one of two, which the route preferred")
+    {
+        run("ip address add 10.9.3.2/24 dev wifi");
+        run("ip route replace default via 10.9.1.1 dev wifi metric 100 src 10.9.3.2");
+        CHECK(watched.comes([&] { return watched.wifi().addresses.size() == 2; }));
+        run("ip address del 10.9.3.2/24 dev wifi");
+        CHECK(watched.comes([&] { return !watched.wifi().route_v4; }));
+    }
+    CHECK(output_of("ip route show default dev wifi").empty());
+}
 
-    SUBCASE("link down and up")
-    {
-        test::run("ip link set wifi down");
-        CHECK(comes([&] { return !wifi_now().running && !wifi_now().route_v4; }));
-        test::run("ip link set wifi up; ip route add default via 10.9.1.1 dev wifi metric 90");
-        CHECK(comes([&] { return wifi_now().usable() && wifi_now().metric == 90; }));
-    }
-    SUBCASE("carrier lost and found")
-    {
-        test::run("ip link set wifip down");
-        CHECK(comes([&] { return !wifi_now().running; }));
-        CHECK(wifi_now().route_v4);
-        CHECK_FALSE(wifi_now().usable());
-        test::run("ip link set wifip up");
-        CHECK(comes([&] { return wifi_now().usable(); }));
-    }
-    SUBCASE("address deleted")
-    {
-        test::run("ip address del 10.9.1.2/24 dev wifi");
-        CHECK(comes([&] { return wifi_now().addresses.empty() && !wifi_now().route_v4; }));
-    }
-    SUBCASE("one of two addresses deleted, and the route with it")
-    {
-        test::run("ip address add 10.9.3.2/24 dev wifi");
-        test::run("ip route replace default via 10.9.1.1 dev wifi metric 100 src 10.9.3.2");
-        CHECK(comes([&] { return wifi_now().addresses.size() == 2; }));
-        test::run("ip address del 10.9.3.2/24 dev wifi");
-        CHECK(comes([&] { return !wifi_now().route_v4; }));
-    }
-    SUBCASE("route replaced by another device's")
-    {
-        test::run("ip route replace default via 10.9.2.1 dev lte metric 100");
-        CHECK(comes([&] { return !wifi_now().route_v4 && lte_now().metric == 100; }));
-    }
-    SUBCASE("multipath route of which one device goes down and comes up")
-    {
-        test::run("ip route del default dev wifi; ip route del default dev lte");
-        test::run(
-            "ip route add default nexthop via 10.9.1.1 dev wifi nexthop via 10.9.2.1 dev lte");
-        CHECK(comes([&] { return wifi_now().usable() && wifi_now().metric == 0; }));
-        CHECK(lte_now().usable());
-        test::run("ip link set wifi down");
-        CHECK(comes([&] { return !wifi_now().usable(); }));
-        test::run("ip link set wifi up");
-        CHECK(comes([&] { return wifi_now().usable(); }));
-    }
-    SUBCASE("device deleted and made anew")
-    {
-        test::run("ip link del wifi");
-        CHECK(comes([&] { return wifi_now() == Uplink{.interface = "wifi", .addresses = {}}; }));
-        veth("wifi");
-        CHECK(comes([&] { return wifi_now().running; }));
-        CHECK_FALSE(wifi_now().usable());
-    }
-    SUBCASE("events that change nothing are not told")
-    {
-        const int before = changes;
-        test::run("ip link add other type veth peer name otherp; ip link set other up");
-        test::run("ip route add 10.77.0.0/16 via 10.9.1.1");
-        test::run("ip address add 10.9.9.9/24 dev other");
-        CHECK_FALSE(test::runs_until(loop, 300ms, [&] { return changes != before; }));
-    }
-    SUBCASE("more events than the socket holds")
-    {
-        test::run("for n in $(seq 1 3000); do echo \"route add 10.88.$((n / 250)).$((n % 250))/32 "
-                  "dev wifi\"; done | ip -batch -");
-        test::run("ip route del default dev wifi");
-        CHECK(comes([&] { return !wifi_now().route_v4; }));
-        CHECK(lte_now().usable());
-    }
+TEST_CASE("the monitor counts a new IPv6 address when no other host has it")
+{
+    Watched watched;
+    run("ip -6 address add fd09:1::2/64 dev wifi; ip -6 route add default via fd09:1::1 dev wifi "
+        "metric 900");
+    CHECK(watched.comes([&] { return watched.wifi().route_v6; }));
+    CHECK_FALSE(watched.wifi().source(Family::v6)); // Tentative for one or two seconds.
+    CHECK(watched.comes([&] { return watched.wifi().source(Family::v6); }, 5s));
+}
+
+TEST_CASE("the monitor sees a route replaced by another device's")
+{
+    Watched watched;
+    run("ip route replace default via 10.9.2.1 dev lte metric 100");
+    CHECK(watched.comes([&] { return !watched.wifi().route_v4 && watched.lte().metric == 100; }));
+}
+
+TEST_CASE("the monitor follows a multipath route of which one device goes down and up")
+{
+    Watched watched;
+    run("ip route del default dev wifi; ip route del default dev lte");
+    run("ip route add default nexthop via 10.9.1.1 dev wifi nexthop via 10.9.2.1 dev lte");
+    CHECK(watched.comes([&] { return watched.wifi().usable() && watched.wifi().metric == 0; }));
+    CHECK(watched.lte().source(Family::v4));
+    run("ip link set wifi down");
+    CHECK(watched.comes([&] { return !watched.wifi().usable(); }));
+    run("ip link set wifi up");
+    CHECK(watched.comes([&] { return watched.wifi().usable(); }));
+}
+
+TEST_CASE("the monitor sees a device deleted and made anew")
+{
+    Watched watched;
+    run("ip link del wifi");
+    CHECK(watched.comes(
+        [&] { return watched.wifi() == Uplink{.interface = "wifi", .addresses = {}}; }));
+    Watched::make("wifi");
+    CHECK(watched.comes([&] { return watched.wifi().running; }));
+    CHECK_FALSE(watched.wifi().usable());
+}
+
+TEST_CASE("the monitor does not tell of events that change nothing")
+{
+    Watched watched;
+    const int before = watched.changes();
+    run("ip link add other type veth peer name otherp; ip link set other up");
+    run("ip route add 10.77.0.0/16 via 10.9.1.1; ip address add 10.9.9.9/24 dev other");
+    CHECK_FALSE(watched.comes([&] { return watched.changes() != before; }, 300ms));
+}
+
+TEST_CASE("the monitor survives more events than its socket holds")
+{
+    Watched watched;
+    run("for n in $(seq 1 3000); do echo \"route add 10.88.$((n / 250)).$((n % 250))/32 "
+        "dev wifi\"; done | ip -batch -");
+    run("ip route del default dev wifi");
+    CHECK(watched.comes([&] { return !watched.wifi().route_v4; }));
+    CHECK(watched.lte().usable());
 }
 
 } // namespace braid

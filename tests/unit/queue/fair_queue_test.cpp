@@ -197,7 +197,7 @@ TEST_CASE("the cap is of memory held, and honoured")
     PacketPool pool;
     FairQueue queue{3 * large};
     for (int i = 0; i < 100; ++i) {
-        queue.push(packet(pool, 1, 3000));
+        queue.push(packet(pool, 1, 20000));
         CHECK(queue.cost() <= 3 * large);
     }
     CHECK(queue.packets() == 3);
@@ -205,12 +205,19 @@ TEST_CASE("the cap is of memory held, and honoured")
     CHECK(queue.dropped() == 97);
 }
 
-TEST_CASE("the default cap holds 63 super-packets")
+TEST_CASE("the default cap holds 63 super-packets, or 255 of up to 16 KiB")
 {
-    PacketPool pool;
-    FairQueue queue;
-    for (int i = 0; i < 100; ++i) queue.push(packet(pool, 1, 65000));
-    CHECK(queue.packets() == FairQueue::default_cap / large);
+    struct Case {
+        std::size_t size;
+        std::size_t packets;
+    };
+    for (const auto& sample : std::vector<Case>{{65000, 63}, {16384, 255}, {3000, 255}}) {
+        CAPTURE(sample.size);
+        PacketPool pool;
+        FairQueue queue;
+        for (int i = 0; i < 300; ++i) queue.push(packet(pool, 1, sample.size));
+        CHECK(queue.packets() == sample.packets);
+    }
 }
 
 TEST_CASE("over the cap the fattest flow loses its oldest packet")
