@@ -12,7 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # no trace from a Ctrl-C before main()
+# A Ctrl-C waits until main() can handle it; scripts/demo has it blocked from the first moment.
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "netns"))
 
 from tunnel import Tunnel, binaries  # noqa: E402  (found by the path above)
@@ -115,6 +116,7 @@ def demo():
         say(line)
     failed = [text for held, text in checks(found) if not held]
     if failed:
+        say()
         fail(f"{len(failed)} of {len(checks(found))} did not hold: {'; '.join(failed)}",
              "measured times suffer when the machine is busy with other work: try again")
         return FAILED
@@ -126,7 +128,7 @@ def fail(text, hint=None):
     """Prints an error; one of braid's own programs brings its hint along in the text."""
     text = re.sub(r"(exit \d+: )error: ", r"\1", str(text).strip())
     sys.stdout.flush()
-    print(f"\nerror: {text}", file=sys.stderr)
+    print(f"error: {text}", file=sys.stderr)
     if hint and "\nhint: " not in text:
         print(f"hint: {hint}", file=sys.stderr)
 
@@ -155,6 +157,7 @@ def main():
     sys.stdout.reconfigure(errors="replace", line_buffering=True)
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         status = guarded()
         sys.stdout.flush()
     except KeyboardInterrupt:

@@ -130,4 +130,5 @@ def cell(uplink):
 
 def bar_line(uplink):
     bar = "#" * round((uplink.mbps or 0) / BAR_MBPS_PER_MARK)
-    return f"{uplink.name:6} {cell(uplink)} RTT  {bar}"
+    rtt = "RTT" if uplink.rtt_ms else "   "
+    return f"{uplink.name:6} {cell(uplink)} {rtt}  {bar}".rstrip()

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
 
-from lab import Lab  # noqa: E402  (found by the path above)
+from lab import TRAFFIC, Lab  # noqa: E402, F401  (found by the path above)
 
 SERVER_INNER4, SERVER_INNER6 = "10.86.0.1", "fd86::1"
 
