@@ -24,11 +24,16 @@ Result<Endpoint> local_endpoint(int fd)
 } // namespace
 
 Attempt::Attempt(Loop& loop, Target target, ClientHandshake handshake, OnDone on_done)
-    : loop_(loop), target_(std::move(target)), handshake_(std::move(handshake)),
-      on_done_(std::move(on_done)), deadline_(loop, [this] {
-          if (early_) finish(fail(*early_));
-          else finish(fail(std::errc::timed_out, "no answer from " + target_.remote.text() +
-                                                     " over " + target_.interface));
+    : loop_(loop),
+      target_(std::move(target)),
+      handshake_(std::move(handshake)),
+      on_done_(std::move(on_done)),
+      deadline_(loop, [this] {
+          if (early_)
+              finish(fail(*early_));
+          else
+              finish(fail(std::errc::timed_out, "no answer from " + target_.remote.text() +
+                                                    " over " + target_.interface));
       })
 {
 }

@@ -18,7 +18,8 @@ UplinkSelection selection(const ClientConfig& config)
     UplinkSelection selection;
     selection.automatic = config.uplinks.empty();
     selection.own_tun = config.tun.name;
-    for (const UplinkConfig& uplink : config.uplinks) selection.interfaces.push_back(uplink.interface);
+    for (const UplinkConfig& uplink : config.uplinks)
+        selection.interfaces.push_back(uplink.interface);
     return selection;
 }
 
@@ -34,7 +35,11 @@ bool is_refusal(const Error& error)
 
 Client::Client(Loop& loop, const ClientConfig& config, const Identity& identity, HostSetup& host,
                StartReporter& reporter)
-    : loop_(loop), config_(config), identity_(identity), host_(host), reporter_(reporter),
+    : loop_(loop),
+      config_(config),
+      identity_(identity),
+      host_(host),
+      reporter_(reporter),
       tun_(loop, host.tun(), pool_, *this),
       servers_(loop, config.server.endpoints, [this] { on_names(); }),
       connector_(
@@ -45,7 +50,8 @@ Client::Client(Loop& loop, const ClientConfig& config, const Identity& identity,
                                       .psk = identity_.psk}};
           },
           [this](Result<Connected> outcome) { on_race_end(std::move(outcome)); }),
-      retry_timer_(loop, [this] { connect(); }), poll_timer_(loop, [this] { poll(); })
+      retry_timer_(loop, [this] { connect(); }),
+      poll_timer_(loop, [this] { poll(); })
 {
 }
 
@@ -64,7 +70,8 @@ Status Client::open()
         });
         pm_watch_->want({.readable = true});
     } else {
-        spdlog::warn("no MPTCP path manager: one uplink at a time reason=\"{}\"", pm.error().text());
+        spdlog::warn("no MPTCP path manager: one uplink at a time reason=\"{}\"",
+                     pm.error().text());
     }
     tun_.start();
     poll_timer_.every(poll_period);
@@ -88,8 +95,10 @@ void Client::connect()
         return reporter_.progress("the server's name to resolve", ExitCode::timed_out);
     auto targets = plan_targets(ranked_uplinks(), servers);
     if (targets.empty()) {
-        reporter_.progress("an uplink that is up, with an address and a route", ExitCode::no_uplink);
-        return retry({std::make_error_code(std::errc::network_unreachable), "no usable uplink", {}});
+        reporter_.progress("an uplink that is up, with an address and a route",
+                           ExitCode::no_uplink);
+        return retry(
+            {std::make_error_code(std::errc::network_unreachable), "no usable uplink", {}});
     }
     reporter_.progress("the server to answer", ExitCode::timed_out);
     connector_.race(std::move(targets));
@@ -105,8 +114,7 @@ void Client::on_names()
 void Client::on_race_end(Result<Connected> outcome)
 {
     if (outcome) return greet(std::move(*outcome));
-    if (is_refusal(outcome.error()) && !was_up_)
-        return give_up(ExitCode::refused, outcome.error());
+    if (is_refusal(outcome.error()) && !was_up_) return give_up(ExitCode::refused, outcome.error());
     retry(outcome.error());
 }
 
@@ -119,11 +127,10 @@ void Client::greet(Connected connected)
     session_.emplace(static_cast<Session::Listener&>(*this));
     drive_paths(connected);
     auto& keys = connected.keys;
-    session_->open_lane(
-        loop_, std::move(connected.fd),
-        Lane::Keys{RecordSealer{keys.cipher, std::move(keys.client_to_server)},
-                   RecordOpener{keys.cipher, std::move(keys.server_to_client)}},
-        connected.received);
+    session_->open_lane(loop_, std::move(connected.fd),
+                        Lane::Keys{RecordSealer{keys.cipher, std::move(keys.client_to_server)},
+                                   RecordOpener{keys.cipher, std::move(keys.server_to_client)}},
+                        connected.received);
     session_->send_message(Hello{.software = "braid " BRAID_VERSION});
 }
 
@@ -151,8 +158,8 @@ Status Client::on_message(Session&, const Message& message)
 {
     if (const auto* tunnel = std::get_if<TunnelConfig>(&message)) return on_tunnel_config(*tunnel);
     if (const auto* close = std::get_if<Close>(&message))
-        return fail(std::errc::connection_reset, std::string{"the server said goodbye: "} +
-                                                     std::string{name_of(close->reason)});
+        return fail(std::errc::connection_reset,
+                    std::string{"the server said goodbye: "} + std::string{name_of(close->reason)});
     return fail(std::errc::protocol_error, "a message that only clients send");
 }
 
@@ -214,7 +221,8 @@ void Client::update_paths()
 {
     if (!established_) return;
     if (!paths_) return leave_dead_uplink();
-    paths_->update(plan_subflows(ranked_uplinks(), config_.policy, via_->remote, servers_.endpoints()));
+    paths_->update(
+        plan_subflows(ranked_uplinks(), config_.policy, via_->remote, servers_.endpoints()));
 }
 
 void Client::leave_dead_uplink()
@@ -223,7 +231,8 @@ void Client::leave_dead_uplink()
     const auto via = std::ranges::find(uplinks, via_->interface, &Uplink::interface);
     if (via != uplinks.end() && via->running && via->usable()) return;
     on_session_end(*session_, {std::make_error_code(std::errc::network_down),
-                               "uplink " + via_->interface + " is down", {}});
+                               "uplink " + via_->interface + " is down",
+                               {}});
 }
 
 void Client::on_tun_packet(QueuedPacket packet, const PacketInfo&)
@@ -252,7 +261,8 @@ std::vector<RankedUplink> Client::ranked_uplinks() const
     std::vector<RankedUplink> ranked;
     if (!monitor_) return ranked;
     for (const Uplink& uplink : monitor_->uplinks()) {
-        const auto configured = std::ranges::find(config_.uplinks, uplink.interface, &UplinkConfig::interface);
+        const auto configured =
+            std::ranges::find(config_.uplinks, uplink.interface, &UplinkConfig::interface);
         ranked.push_back({uplink, configured == config_.uplinks.end() ? Priority::primary
                                                                       : configured->priority});
     }

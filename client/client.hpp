@@ -38,8 +38,8 @@ public:
     /// What an outside observer may know, for status.
     struct View {
         const ClientConfig& config;
-        bool established = false;      ///< the session is up
-        bool was_up = false;           ///< it has been before
+        bool established = false; ///< the session is up
+        bool was_up = false;      ///< it has been before
         bool mptcp = false;
         const TunnelConfig& tunnel;
         std::optional<Target> via; ///< of the session's first subflow

@@ -18,7 +18,9 @@ int weight(const Error& error)
 } // namespace
 
 Connector::Connector(Loop& loop, MakeHandshake make_handshake, OnDone on_done)
-    : loop_(loop), make_handshake_(std::move(make_handshake)), on_done_(std::move(on_done)),
+    : loop_(loop),
+      make_handshake_(std::move(make_handshake)),
+      on_done_(std::move(on_done)),
       stagger_(loop, [this] { start_next(); })
 {
 }
@@ -45,11 +47,11 @@ void Connector::start_next()
     Target target = std::move(waiting_.back());
     waiting_.pop_back();
     spdlog::debug("trying the server uplink={} remote={}", target.interface, target.remote.text());
-    attempts_.push_back(std::make_unique<Attempt>(
-        loop_, std::move(target), make_handshake_(),
-        [this](Attempt& attempt, Result<Connected> outcome) {
-            on_attempt(attempt, std::move(outcome));
-        }));
+    attempts_.push_back(
+        std::make_unique<Attempt>(loop_, std::move(target), make_handshake_(),
+                                  [this](Attempt& attempt, Result<Connected> outcome) {
+                                      on_attempt(attempt, std::move(outcome));
+                                  }));
     if (!waiting_.empty()) stagger_.once(stagger_after);
     attempts_.back()->start();
 }

@@ -12,7 +12,8 @@ namespace {
 
 Error not_there(const std::string& interface)
 {
-    return {std::make_error_code(std::errc::no_such_device), "uplink " + interface + " is not there",
+    return {std::make_error_code(std::errc::no_such_device),
+            "uplink " + interface + " is not there",
             "see `ip link`; it is used as soon as it appears"};
 }
 
@@ -54,13 +55,14 @@ ExitCode ClientInstance::run(StartReporter& reporter, StateFile& state)
     auto host = HostSetup::open(config_, state);
     if (!host) return give_up(host.error());
     Client client{loop, config_, identity_, *host, reporter};
-    const auto control = DaemonControl::open(loop, config_.daemon.control_socket,
-                                             {.status = [&] { return client_status(client.view()); },
-                                              .stop =
-                                                  [&] {
-                                                      client.close();
-                                                      loop.stop();
-                                                  }});
+    const auto control =
+        DaemonControl::open(loop, config_.daemon.control_socket,
+                            {.status = [&] { return client_status(client.view()); },
+                             .stop =
+                                 [&] {
+                                     client.close();
+                                     loop.stop();
+                                 }});
     if (!control) return give_up(control.error());
     if (const auto opened = client.open(); !opened) return give_up(opened.error());
     loop.run();

@@ -44,11 +44,13 @@ Verdict judge(const Client::View& view, const RankedUplink& ranked)
     if (!uplink.usable()) return {"down", "no usable address", true};
     if (const SubflowView* living = subflow_of(view, uplink.interface)) {
         if (!living->subflow.backup) return {"active", "carries traffic"};
-        if (only_backups(view)) return {"active", "backup, carries traffic because no better uplink works"};
+        if (only_backups(view))
+            return {"active", "backup, carries traffic because no better uplink works"};
         return {"standby", "backup, used when no better uplink works"};
     }
     if (!view.established) return {"connecting", "no session with the server", true};
-    if (!view.mptcp) return {"idle", "the connection fell back to plain TCP, which uses one uplink", true};
+    if (!view.mptcp)
+        return {"idle", "the connection fell back to plain TCP, which uses one uplink", true};
     return {"connecting", "no subflow yet", true};
 }
 
@@ -58,8 +60,10 @@ json uplink_status(const Client::View& view, const RankedUplink& ranked)
     const auto totals = view.ledger.totals(ranked.uplink.interface);
     const SubflowView* living = subflow_of(view, ranked.uplink.interface);
     std::string address;
-    if (living) address = living->subflow.local.address.text();
-    else if (!ranked.uplink.addresses.empty()) address = ranked.uplink.addresses.front().text();
+    if (living)
+        address = living->subflow.local.address.text();
+    else if (!ranked.uplink.addresses.empty())
+        address = ranked.uplink.addresses.front().text();
     return {{"interface", ranked.uplink.interface},
             {"priority", name_of(ranked.priority)},
             {"state", verdict.state},
@@ -113,8 +117,8 @@ json client_status(const Client::View& view)
 {
     json uplinks = json::array();
     for (const RankedUplink& ranked : view.uplinks) uplinks.push_back(uplink_status(view, ranked));
-    const std::string server = view.via ? view.via->remote.text()
-                                        : view.config.server.endpoints.front().text();
+    const std::string server =
+        view.via ? view.via->remote.text() : view.config.server.endpoints.front().text();
     json status{{"schema", 1},
                 {"role", "client"},
                 {"version", BRAID_VERSION},

@@ -13,7 +13,8 @@ std::vector<Target> plan_targets(const std::vector<RankedUplink>& uplinks,
     for (const Endpoint& server : servers) {
         for (const auto& [uplink, priority] : ranked) {
             const bool possible = uplink.running && uplink.source(server.address.family());
-            if (priority == Priority::never || !possible || targets.size() == most_targets) continue;
+            if (priority == Priority::never || !possible || targets.size() == most_targets)
+                continue;
             targets.push_back({.interface = uplink.interface,
                                .remote = server,
                                .backup = priority == Priority::backup});

@@ -15,7 +15,7 @@ public:
     struct Totals {
         std::uint64_t tx_bytes = 0; ///< with retransmissions
         std::uint64_t rx_bytes = 0;
-        std::uint32_t rtt_us = 0;   ///< of the living subflow; 0 without one
+        std::uint32_t rtt_us = 0; ///< of the living subflow; 0 without one
     };
 
     /// The subflows that live now. One that was there before and is missing has ended: what it

@@ -44,7 +44,8 @@ Status raise_subflow_limit(StateFile& state)
 {
     auto pm = MptcpPm::open();
     if (!pm) {
-        spdlog::warn("no MPTCP path manager: one uplink at a time reason=\"{}\"", pm.error().text());
+        spdlog::warn("no MPTCP path manager: one uplink at a time reason=\"{}\"",
+                     pm.error().text());
         return {};
     }
     auto limits = pm->limits();

@@ -49,14 +49,14 @@ ExitCode ServerInstance::run(StartReporter& reporter, StateFile& state)
     auto tun = set_up_host(config_, state);
     if (!tun) return give_up(tun.error());
     Server server{loop, config_, identity_, *tun};
-    const auto control = DaemonControl::open(
-        loop, config_.daemon.control_socket,
-        {.status = [&] { return server_status(config_, server, loop.now()); },
-         .stop =
-             [&] {
-                 server.close();
-                 loop.stop();
-             }});
+    const auto control =
+        DaemonControl::open(loop, config_.daemon.control_socket,
+                            {.status = [&] { return server_status(config_, server, loop.now()); },
+                             .stop =
+                                 [&] {
+                                     server.close();
+                                     loop.stop();
+                                 }});
     if (!control) return give_up(control.error());
     if (const auto opened = server.open(); !opened) return give_up(opened.error());
     reporter.ready();

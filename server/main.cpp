@@ -1,10 +1,10 @@
 /// braid-server: the command line of the server daemon.
-#include "server/config.hpp"
-#include "server/instance.hpp"
-#include "server/status_table.hpp"
 #include "common/admin/cli.hpp"
 #include "common/admin/key_tool.hpp"
 #include "common/crypto/keys.hpp"
+#include "server/config.hpp"
+#include "server/instance.hpp"
+#include "server/status_table.hpp"
 
 #include <cstdio>
 

@@ -12,8 +12,12 @@ constexpr auto accept_rest = 100ms;
 } // namespace
 
 Server::Server(Loop& loop, const ServerConfig& config, const Identity& identity, Tun& tun)
-    : loop_(loop), config_(config), identity_(identity), table_(config.peers),
-      tun_(loop, tun, pool_, *this), accept_timer_(loop, [this] {
+    : loop_(loop),
+      config_(config),
+      identity_(identity),
+      table_(config.peers),
+      tun_(loop, tun, pool_, *this),
+      accept_timer_(loop, [this] {
           for (Listening& each : listening_) each.watch.want({.readable = true});
       })
 {
@@ -29,9 +33,8 @@ Status Server::open()
         auto fd = mptcp::listen(endpoint);
         if (!fd) return fail(fd.error());
         const int raw = fd->get();
-        listening_.push_back({std::move(*fd), FdWatch{loop_, raw, [this, raw](Interest) {
-                                                          accept_all(raw);
-                                                      }}});
+        listening_.push_back(
+            {std::move(*fd), FdWatch{loop_, raw, [this, raw](Interest) { accept_all(raw); }}});
         listening_.back().watch.want({.readable = true});
         spdlog::info("listening address={} mptcp={}", endpoint.text(), mptcp::available());
     }
@@ -58,7 +61,8 @@ void Server::accept_all(int listener)
 
 void Server::rest_from_accepting(const Error& reason)
 {
-    if (refusal_log_.allows(loop_.now())) spdlog::warn("accept failed reason=\"{}\"", reason.text());
+    if (refusal_log_.allows(loop_.now()))
+        spdlog::warn("accept failed reason=\"{}\"", reason.text());
     for (Listening& each : listening_) each.watch.want({});
     accept_timer_.once(accept_rest);
 }
@@ -73,9 +77,9 @@ void Server::admit(mptcp::Accepted accepted)
         const auto found = by_key_.find(key.text());
         return found == by_key_.end() ? nullptr : &identity_.psks[found->second];
     };
-    visitors_.push_back(std::make_unique<Visitor>(
-        loop_, std::move(accepted.fd), accepted.remote,
-        ServerHandshake{{.own = identity_.own}}, find, static_cast<Visitor::Listener&>(*this)));
+    visitors_.push_back(std::make_unique<Visitor>(loop_, std::move(accepted.fd), accepted.remote,
+                                                  ServerHandshake{{.own = identity_.own}}, find,
+                                                  static_cast<Visitor::Listener&>(*this)));
 }
 
 void Server::on_welcome(Visitor& visitor, const PublicKey& client, const Hello& hello)

@@ -37,14 +37,14 @@ public:
         std::uint64_t tx_bytes = 0; ///< of ended sessions
         std::uint64_t rx_bytes = 0;
         std::uint64_t queue_full = 0; ///< packets dropped from the queues of ended sessions
-        std::uint64_t spoofed = 0; ///< packets with a source that is not this peer's
-        bool touched = false;      ///< has packets queued since the TUN was last drained
+        std::uint64_t spoofed = 0;    ///< packets with a source that is not this peer's
+        bool touched = false;         ///< has packets queued since the TUN was last drained
     };
 
     struct Counters {
-        std::uint64_t refused = 0;   ///< visits that ended without a session
+        std::uint64_t refused = 0;     ///< visits that ended without a session
         std::uint64_t turned_away = 0; ///< connections beyond limits.unauthenticated
-        std::uint64_t unrouted = 0;  ///< packets for an inner address of no peer, or none connected
+        std::uint64_t unrouted = 0; ///< packets for an inner address of no peer, or none connected
     };
 
     /// References outlive the server.

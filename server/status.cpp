@@ -28,7 +28,8 @@ json peer_status(const Server::Peer& peer, TimePoint now)
     const auto carried = peer.session ? peer.session->lane().counters() : Lane::Counters{};
     json last_handshake; // null: never since the start
     if (peer.handshake_at)
-        last_handshake = std::chrono::duration_cast<std::chrono::seconds>(now - *peer.handshake_at).count();
+        last_handshake =
+            std::chrono::duration_cast<std::chrono::seconds>(now - *peer.handshake_at).count();
     return {{"name", peer.config->name},
             {"public_key", peer.config->public_key.text()},
             {"state", peer.session ? "up" : "down"},
@@ -39,7 +40,8 @@ json peer_status(const Server::Peer& peer, TimePoint now)
             {"tx_bytes", peer.tx_bytes + carried.bytes_sent},
             {"rx_bytes", peer.rx_bytes + carried.bytes_received},
             {"spoofed_packets", peer.spoofed},
-            {"queue_full_packets", peer.queue_full + (peer.session ? peer.session->queue().dropped() : 0)},
+            {"queue_full_packets",
+             peer.queue_full + (peer.session ? peer.session->queue().dropped() : 0)},
             {"last_handshake_s", std::move(last_handshake)}};
 }
 

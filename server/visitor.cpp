@@ -15,8 +15,13 @@ constexpr std::size_t in_room = 4096;
 
 Visitor::Visitor(Loop& loop, Fd fd, Endpoint remote, ServerHandshake handshake, FindClient find,
                  Listener& listener)
-    : loop_(loop), fd_(std::move(fd)), remote_(remote), handshake_(std::move(handshake)),
-      find_(std::move(find)), listener_(listener), deadline_(loop, [this] {
+    : loop_(loop),
+      fd_(std::move(fd)),
+      remote_(remote),
+      handshake_(std::move(handshake)),
+      find_(std::move(find)),
+      listener_(listener),
+      deadline_(loop, [this] {
           end(fail(std::errc::timed_out, "handshake not finished in time").value());
       })
 {

@@ -3,6 +3,7 @@
 #include "common/admin/control_socket.hpp"
 #include "common/admin/suggest.hpp"
 #include "common/admin/yaml.hpp"
+#include "common/base/log.hpp"
 
 #include <algorithm>
 #include <array>
@@ -55,6 +56,10 @@ ExitCode config_error(const Command& command, Error error)
 {
     if (error.code == std::errc::no_such_file_or_directory && error.hint.empty())
         error.hint = "name another with --config FILE";
+    if (error.code == std::errc::permission_denied) {
+        error.hint = "run it as root";
+        return command.console.fail(ExitCode::not_permitted, error);
+    }
     return command.console.fail(ExitCode::config, error);
 }
 
@@ -323,6 +328,9 @@ ExitCode dispatch(const Program& program, const cxxopts::ParseResult& parsed,
 
 int run_cli(const Program& program, int argc, const char* const* argv, const Console& console)
 {
+    // What a command does itself is told on the console; a daemon sets up its own log.
+    if (const auto log = set_up_log(LogLevel::warn, {}); !log)
+        return static_cast<int>(console.fail(ExitCode::failure, log.error()));
     const auto parsed = parse_words(program, argc, argv);
     const auto code = parsed ? dispatch(program, *parsed, console)
                              : console.fail(ExitCode::usage, parsed.error());

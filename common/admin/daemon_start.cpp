@@ -75,8 +75,9 @@ void detach()
 {
     ::setsid();
     [[maybe_unused]] const int there = ::chdir("/");
-    const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, stream);
+    const Fd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        ::dup2(null.get(), stream);
     constexpr mode_t no_write_for_others = 022;
     ::umask(no_write_for_others);
     ::signal(SIGPIPE, SIG_IGN);

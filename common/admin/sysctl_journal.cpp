@@ -1,6 +1,5 @@
 #include "common/admin/sysctl_journal.hpp"
 
-#include <ranges>
 #include <spdlog/spdlog.h>
 
 namespace braid {
@@ -23,7 +22,9 @@ Status change_sysctl(const SysctlValue& change, StateFile& state)
 Status restore_sysctls(const std::vector<nlohmann::json>& entries)
 {
     Status outcome;
-    for (const auto& entry : entries | std::views::reverse) {
+    // Not std::views::reverse, which clang 14 cannot compile with the library of GCC 12.
+    for (auto next = entries.rbegin(); next != entries.rend(); ++next) {
+        const auto& entry = *next;
         if (!entry.is_object() || !entry.contains("sysctl")) continue;
         const auto name = entry.value("sysctl", std::string{});
         const auto old = entry.value("old", std::string{});

@@ -29,16 +29,25 @@ constexpr auto congestion_control = "cubic";
 } // namespace
 
 Lane::Lane(Loop& loop, Fd fd, Keys keys, Bytes received, Listener& listener)
-    : loop_(loop), fd_(std::move(fd)), keys_(std::move(keys)), listener_(&listener), in_(in_room),
-      out_(out_room), keyed_at_(loop.now()), heard_at_(loop.now()),
+    : loop_(loop),
+      fd_(std::move(fd)),
+      keys_(std::move(keys)),
+      listener_(&listener),
+      in_(in_room),
+      out_(out_room),
+      keyed_at_(loop.now()),
+      heard_at_(loop.now()),
       watch_(loop, fd_.get(), [this](Interest ready) { on_ready(ready); }),
       gate_timer_(loop,
                   [this] {
                       if (packets_wait_ && gate_open()) listener_->on_sendable();
                   }),
-      alive_timer_(loop, [this] { on_alive_timer(); }), end_timer_(loop, [this] {
-          if (fault_) (void)end(*fault_);
-          else if (handle_received()) update_interest();
+      alive_timer_(loop, [this] { on_alive_timer(); }),
+      end_timer_(loop, [this] {
+          if (fault_)
+              (void)end(*fault_);
+          else if (handle_received())
+              update_interest();
       })
 {
     assert(received.size() <= in_.size());
@@ -66,7 +75,8 @@ bool Lane::receive()
         const ssize_t n = ::recv(fd_.get(), room.data(), room.size(), 0);
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) return true;
         if (n < 0) return end(fail_errno("receive", "from peer").value());
-        if (n == 0) return end(fail(std::errc::connection_reset, "the peer closed the connection").value());
+        if (n == 0)
+            return end(fail(std::errc::connection_reset, "the peer closed the connection").value());
         heard_at_ = loop_.now();
         in_used_ += static_cast<std::size_t>(n);
         if (!handle_received()) return false;
@@ -134,8 +144,9 @@ void Lane::on_alive_timer()
 {
     const Duration silent = loop_.now() - heard_at_;
     if (silent >= dead_after) {
-        (void)end(fail(std::errc::timed_out, "the peer has been silent for " +
-                                                 std::to_string(dead_after.count()) + " s").value());
+        (void)end(fail(std::errc::timed_out,
+                       "the peer has been silent for " + std::to_string(dead_after.count()) + " s")
+                      .value());
         return;
     }
     if (silent < ping_after) return;
@@ -155,7 +166,8 @@ bool Lane::end(Error reason)
 
 void Lane::send_packets(FairQueue& queue)
 {
-    while (!queue.empty() && !fault_ && out_used_ == 0 && gate_open() && seal_packets(queue)) flush();
+    while (!queue.empty() && !fault_ && out_used_ == 0 && gate_open() && seal_packets(queue))
+        flush();
     packets_wait_ = !queue.empty();
     if (packets_wait_ && out_used_ == 0 && !fault_) {
         if (!gate_timer_.pending()) gate_timer_.every(gate_poll);
@@ -181,7 +193,8 @@ bool Lane::seal_packets(FairQueue& queue)
     std::size_t size = 0;
     while (count < packets_per_record && size < target && !queue.empty()) {
         auto packet = queue.pop();
-        headers[count] = packet_frame_header(packet->offload, narrow<std::uint16_t>(packet->buffer.size()));
+        headers[count] =
+            packet_frame_header(packet->offload, narrow<std::uint16_t>(packet->buffer.size()));
         packets[count] = std::move(packet->buffer);
         segments[2 * count] = headers[count];
         segments[2 * count + 1] = packets[count].bytes();
@@ -212,7 +225,8 @@ bool Lane::seal(std::span<const Bytes> segments)
     std::size_t needed = record_overhead;
     for (const Bytes segment : segments) needed += segment.size();
     if (needed > out_.size() - out_used_) {
-        fail_later(fail(std::errc::no_buffer_space, "the peer does not read what it asks for").value());
+        fail_later(
+            fail(std::errc::no_buffer_space, "the peer does not read what it asks for").value());
         return false;
     }
     rekey_when_due();

@@ -24,10 +24,10 @@ class SendGate {
 public:
     static constexpr std::size_t floor_per_subflow = 16 * 1024;
     static constexpr auto budget = 2ms;
-    static constexpr auto uneven_budget = 100ms; ///< while a busy subflow is hungry
+    static constexpr auto uneven_budget = 100ms;            ///< while a busy subflow is hungry
     static constexpr std::size_t uneven_floor = 256 * 1024; ///< and at least so many bytes
-    static constexpr auto window = 20ms;         ///< over which the rate is measured
-    static constexpr double bulk_from = 300e6 / 8; ///< bytes a second
+    static constexpr auto window = 20ms;                    ///< over which the rate is measured
+    static constexpr double bulk_from = 300e6 / 8;          ///< bytes a second
     static constexpr double bulk_until = 150e6 / 8;
 
     /// Notes that `bytes` were handed to the kernel.

@@ -21,7 +21,11 @@ FlowKey random_flow_key()
 } // namespace
 
 TunPort::TunPort(Loop& loop, Tun& tun, PacketPool& pool, Listener& listener)
-    : loop_(loop), tun_(tun), pool_(pool), listener_(listener), flow_key_(random_flow_key()),
+    : loop_(loop),
+      tun_(tun),
+      pool_(pool),
+      listener_(listener),
+      flow_key_(random_flow_key()),
       watch_(loop, tun.fd(), [this](Interest) { on_readable(); })
 {
 }
@@ -39,7 +43,8 @@ bool TunPort::read_one(TimePoint now)
     PacketBuffer buffer = pool_.large();
     const auto size = tun_.read(buffer.room());
     if (!size) {
-        if (log_limit_.allows(now)) spdlog::error("tun read failed reason=\"{}\"", size.error().text());
+        if (log_limit_.allows(now))
+            spdlog::error("tun read failed reason=\"{}\"", size.error().text());
         return false;
     }
     if (*size == 0) return false;
