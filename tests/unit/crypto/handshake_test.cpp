@@ -1,25 +1,21 @@
 #include "common/crypto/handshake.hpp"
 
 #include "common/crypto/record.hpp"
+#include "tests/unit/crypto/handshake_ends.hpp"
 #include "tests/unit/crypto/vector_file.hpp"
 
 #include <algorithm>
 #include <array>
 #include <doctest/doctest.h>
-#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 using namespace braid;
 using namespace braid::test;
 
 namespace {
-
-using Unit118 = std::array<std::byte, client_hello_size>;
-using Unit69 = std::array<std::byte, server_hello_size>;
-
-const CipherSet chacha_only = CipherSet{}.with(Cipher::chacha20_poly1305);
-const CipherSet both_ciphers = chacha_only.with(Cipher::aes256_gcm);
 
 /// Gives out prepared bytes, one request after the other.
 [[nodiscard]] FillRandom prepared(std::vector<std::byte> bytes)
@@ -28,57 +24,6 @@ const CipherSet both_ciphers = chacha_only.with(Cipher::aes256_gcm);
         std::ranges::copy(Bytes{bytes}.subspan(used, out.size()), out.begin());
         used += out.size();
     };
-}
-
-/// The keys of both ends; a server that knows this client only.
-struct Ends {
-    PrivateKey client = PrivateKey::generate();
-    PrivateKey server = PrivateKey::generate();
-    PresharedKey client_psk;
-    PresharedKey server_psk;
-    CipherSet offered = both_ciphers;
-    CipherSet accepted = chacha_only;
-
-    [[nodiscard]] ClientHandshake client_side() const
-    {
-        return ClientHandshake{
-            {.own = client, .server = server.public_key(), .psk = client_psk, .offered = offered}};
-    }
-    [[nodiscard]] ServerHandshake server_side() const
-    {
-        return ServerHandshake{{.own = server, .accepted = accepted}};
-    }
-    [[nodiscard]] FindClient find() const
-    {
-        return [this](const PublicKey& key) -> const PresharedKey* {
-            return key == client.public_key() ? &server_psk : nullptr;
-        };
-    }
-};
-
-[[nodiscard]] Unit118 hello_of(ClientHandshake& client)
-{
-    Unit118 hello{};
-    const auto size = client.start(hello);
-    REQUIRE(size);
-    CHECK(*size == client_hello_size);
-    return hello;
-}
-
-/// A server's answer to a hello that must be good.
-struct Answer {
-    Unit69 unit{};
-    HandshakeResult result;
-};
-[[nodiscard]] Answer answer(const Ends& ends, Bytes hello)
-{
-    auto server = ends.server_side();
-    REQUIRE(server.on_hello(hello, ends.find()));
-    Answer given;
-    auto result = server.reply(given.unit);
-    REQUIRE(result);
-    given.result = std::move(*result);
-    return given;
 }
 
 [[nodiscard]] std::vector<std::byte> seal(Secret<32> key, std::string_view text)
@@ -93,14 +38,6 @@ struct Answer {
 [[nodiscard]] bool opens(Secret<32> key, std::vector<std::byte> record)
 {
     return RecordOpener{Cipher::chacha20_poly1305, std::move(key)}.open(record).has_value();
-}
-
-[[nodiscard]] std::optional<std::errc> refusal(const Ends& ends, Bytes hello)
-{
-    auto server = ends.server_side();
-    const auto taken = server.on_hello(hello, ends.find());
-    if (taken) return std::nullopt;
-    return static_cast<std::errc>(taken.error().code.value());
 }
 
 void check_equal(const HandshakeResult& a, const HandshakeResult& b)
@@ -183,159 +120,6 @@ TEST_CASE("a preshared key on both ends works")
     CHECK(client.on_reply(answer(ends, hello_of(client)).unit));
 }
 
-TEST_CASE("the client refuses a server with another preshared key or none")
-{
-    Ends ends;
-    ends.client_psk = PresharedKey::generate();
-    auto client = ends.client_side();
-    const auto result = client.on_reply(answer(ends, hello_of(client)).unit);
-    REQUIRE_FALSE(result);
-    CHECK(result.error().code == handshake_fault::not_authentic);
-    CHECK_FALSE(result.error().hint.empty());
-}
-
-TEST_CASE("the server refuses a client that is not listed, by its proven key")
-{
-    const Ends ends;
-    const auto stranger = PrivateKey::generate();
-    ClientHandshake client{
-        {.own = stranger, .server = ends.server.public_key(), .psk = PresharedKey::none()}};
-    auto server = ends.server_side();
-    std::optional<PublicKey> asked;
-    const auto taken = server.on_hello(hello_of(client), [&](const PublicKey& key) {
-        asked = key;
-        return static_cast<const PresharedKey*>(nullptr);
-    });
-    REQUIRE_FALSE(taken);
-    CHECK(taken.error().code == handshake_fault::unknown_client);
-    CHECK(asked == stranger.public_key());
-    Unit69 reply{};
-    CHECK_FALSE(server.reply(reply));
-}
-
-TEST_CASE("a hello for another server's key is refused without a lookup")
-{
-    const Ends ends;
-    const auto elsewhere = PrivateKey::generate();
-    ClientHandshake client{
-        {.own = ends.client, .server = elsewhere.public_key(), .psk = PresharedKey::none()}};
-    auto server = ends.server_side();
-    const auto taken = server.on_hello(hello_of(client), [](const PublicKey&) {
-        FAIL("looked up");
-        return static_cast<const PresharedKey*>(nullptr);
-    });
-    REQUIRE_FALSE(taken);
-    CHECK(taken.error().code == handshake_fault::not_authentic);
-}
-
-TEST_CASE("a server whose configured key is of low order is refused before anything is sent")
-{
-    const Ends ends;
-    const PublicKey zeros;
-    ClientHandshake client{{.own = ends.client, .server = zeros, .psk = PresharedKey::none()}};
-    Unit118 hello{};
-    const auto started = client.start(hello);
-    REQUIRE_FALSE(started);
-    CHECK(started.error().code == handshake_fault::not_authentic);
-}
-
-TEST_CASE("a hello with an ephemeral key of low order is refused")
-{
-    const Ends ends;
-    auto client = ends.client_side();
-    auto hello = hello_of(client);
-    std::ranges::fill_n(hello.begin() + 6, 32, std::byte{0});
-    CHECK(refusal(ends, hello) == handshake_fault::not_authentic);
-}
-
-TEST_CASE("every flipped bit of the client hello is refused")
-{
-    const Ends ends;
-    auto client = ends.client_side();
-    const auto hello = hello_of(client);
-    CHECK_FALSE(refusal(ends, hello));
-    for (std::size_t bit = 0; bit < hello.size() * 8; ++bit) {
-        CAPTURE(bit);
-        auto broken = hello;
-        broken[bit / 8] ^= std::byte{1} << (bit % 8);
-        CHECK(refusal(ends, broken));
-    }
-}
-
-TEST_CASE("every flipped bit of the server hello is refused and the true one still works")
-{
-    const Ends ends;
-    auto client = ends.client_side();
-    const auto given = answer(ends, hello_of(client));
-    for (std::size_t bit = 0; bit < given.unit.size() * 8; ++bit) {
-        CAPTURE(bit);
-        auto broken = given.unit;
-        broken[bit / 8] ^= std::byte{1} << (bit % 8);
-        CHECK_FALSE(client.on_reply(broken));
-    }
-    CHECK(client.on_reply(given.unit));
-}
-
-TEST_CASE("messages cut or lengthened anywhere are malformed")
-{
-    const Ends ends;
-    auto client = ends.client_side();
-    const auto hello = hello_of(client);
-    for (std::size_t size = 0; size < hello.size(); ++size) {
-        CAPTURE(size);
-        CHECK(refusal(ends, Bytes{hello}.first(size)) == handshake_fault::malformed);
-    }
-    auto longer = copy_of(hello);
-    longer.push_back(std::byte{0});
-    CHECK(refusal(ends, longer) == handshake_fault::malformed);
-    write_unit_header(longer, UnitType::client_hello, longer.size() - unit_header_size);
-    CHECK(refusal(ends, longer) == handshake_fault::malformed);
-
-    const auto given = answer(ends, hello);
-    for (std::size_t size = 0; size < given.unit.size(); ++size) {
-        CAPTURE(size);
-        const auto result = client.on_reply(Bytes{given.unit}.first(size));
-        REQUIRE_FALSE(result);
-        CHECK(result.error().code == handshake_fault::malformed);
-    }
-}
-
-TEST_CASE("another version is named as such, whatever its size")
-{
-    const Ends ends;
-    auto client = ends.client_side();
-    auto hello = hello_of(client);
-    hello[4] = std::byte{2};
-    CHECK(refusal(ends, hello) == handshake_fault::wrong_version);
-    CHECK(refusal(ends, Bytes{hello}.first(40)) == handshake_fault::wrong_version);
-}
-
-TEST_CASE("taking ciphers out of the offer is noticed")
-{
-    Ends ends;
-    ends.accepted = both_ciphers;
-    auto client = ends.client_side();
-    auto hello = hello_of(client);
-    for (const unsigned bits : {1U, 2U, 7U, 0xffU}) {
-        CAPTURE(bits);
-        hello[5] = static_cast<std::byte>(bits);
-        CHECK(refusal(ends, hello) == handshake_fault::not_authentic);
-    }
-    hello[5] = std::byte{0};
-    CHECK(refusal(ends, hello) == handshake_fault::no_common_cipher);
-    hello[5] = std::byte{3};
-    CHECK_FALSE(refusal(ends, hello));
-}
-
-TEST_CASE("without a common cipher the server refuses")
-{
-    Ends ends;
-    ends.offered = chacha_only;
-    ends.accepted = CipherSet{}.with(Cipher::aes256_gcm);
-    auto client = ends.client_side();
-    CHECK(refusal(ends, hello_of(client)) == handshake_fault::no_common_cipher);
-}
-
 TEST_CASE("unknown ciphers in an authentic offer are skipped")
 {
     Ends ends;
@@ -360,34 +144,6 @@ TEST_CASE("a replayed hello is answered, but the recorded confirmation does not 
     auto replayed = answer(ends, hello);
     CHECK(replayed.unit != genuine.unit);
     CHECK_FALSE(opens(std::move(replayed.result.client_to_server), confirmation));
-}
-
-TEST_CASE("the reply to another hello is refused")
-{
-    const Ends ends;
-    auto first = ends.client_side();
-    auto second = ends.client_side();
-    const auto given = answer(ends, hello_of(first));
-    const auto hello = hello_of(second);
-    const auto result = second.on_reply(given.unit);
-    REQUIRE_FALSE(result);
-    CHECK(result.error().code == handshake_fault::not_authentic);
-    CHECK(second.on_reply(answer(ends, hello).unit));
-}
-
-TEST_CASE("a refused hello does not spoil the server's state")
-{
-    const Ends ends;
-    auto client = ends.client_side();
-    const auto hello = hello_of(client);
-    auto server = ends.server_side();
-    auto broken = hello;
-    broken.back() ^= std::byte{1};
-    CHECK_FALSE(server.on_hello(broken, ends.find()));
-    REQUIRE(server.on_hello(hello, ends.find()));
-    Unit69 reply{};
-    REQUIRE(server.reply(reply));
-    CHECK(client.on_reply(reply));
 }
 
 TEST_CASE("each step succeeds once")
