@@ -28,7 +28,7 @@ FAILED, NOT_PERMITTED, INTERRUPTED = 1, 5, 130
 QUIET = {"log": {"level": "info"}}
 LOG_LINES = 4
 
-INTRODUCTION = """braid: one encrypted tunnel over several uplinks at once, shown in a lab on this machine
+INTRODUCTION = """braid: one encrypted tunnel over several uplinks at once, shown in a lab
 
   client --+-- wifi  50 Mbit/s down, 20 up, 10 ms one way -- NAT --+            +-- server
            |                                                       +- Internet -+

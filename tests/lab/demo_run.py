@@ -9,8 +9,8 @@ from demo_live import LiveView, UplinkMeter
 from demo_report import Cut, Findings, Speed
 from lab import TRAFFIC, LabError
 
-ALONE_S = 5
-BONDED_S = 8
+ALONE_S = 6
+BONDED_S = 10
 FILE_BYTES = 100_000_000
 STREAM_S = 15
 CUT_AT_S = 5
@@ -61,9 +61,10 @@ class Demo:
         self.lab.traffic_server("internet", "udp-echo-server", UDP_PORT)
         say("Keys, configs and the server")
         self.server.start()
-        for program, text in ((self.server, "keygen"), (self.client, "keygen")):
-            say(f"  {program.name} {text:8} public key {program.public_key}")
-        say(f"  {self.server.name} start    {self.server.status()['state']}, knows the client's key")
+        for program in (self.server, self.client):
+            say(f"  {program.name} keygen   public key {program.public_key}")
+        say(f"  {self.server.name} start    {self.server.status()['state']}, knows the client's "
+            "public key")
         say()
         say("Each uplink alone: what there is to add up")
         say("  Each time: braid-client start with one uplink, ping, download, braid-client stop.")
@@ -121,12 +122,12 @@ class Demo:
     def cut(self, name):
         """Downloads a file while `name` goes away and comes back; yields the Cut."""
         say(f"Out of range: {name} goes away during a download, and comes back")
-        say(f"  A download of {FILE_BYTES / 1e6:.0f} MB with SHA-256; beside it a stream of small UDP "
-            "messages, one every 10 ms,")
-        say(f"  as of a call. After {CUT_AT_S} s the interface {name} goes down: so the host sees it "
-            "when one walks out of")
-        say(f"  range. After {BACK_AT_S} s it is up again. Neither connection may notice more than a "
-            "moment.")
+        say(f"  A download of {FILE_BYTES / 1e6:.0f} MB with SHA-256. Beside it a stream of small "
+            "UDP messages, one every 10 ms,")
+        say(f"  as of a call. After {CUT_AT_S} s the interface {name} goes down: so the host sees "
+            "it when one walks out of")
+        say(f"  range. After {BACK_AT_S} s it is up again. Neither the download nor the stream may "
+            "pause for long.")
         before = self.link_bytes()
         progress_path = self.lab.directory / "progress"
         download = Measurement(self.lab, "download", self.lab.internet4, TCP_PORT, str(FILE_BYTES),
