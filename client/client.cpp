@@ -210,6 +210,11 @@ void Client::on_uplinks_changed()
                       uplink.addresses.size());
     if (const auto loosened = host_.loosen_filters(monitor_->uplinks()); !loosened)
         spdlog::warn("rp_filter not loosened reason=\"{}\"", loosened.error().text());
+    if (monitor_->take_tun_revival() && established_) {
+        spdlog::warn("tun was set down and up by somebody else: routes are set again");
+        if (const auto applied = host_.apply(tunnel_); !applied)
+            return give_up(ExitCode::failure, applied.error());
+    }
     update_paths();
     // A new way may have opened: do not sit out the wait, but let a race under way go on.
     if (session_ || connector_.racing()) return;
@@ -244,6 +249,11 @@ void Client::on_tun_packet(QueuedPacket packet, const PacketInfo&)
 void Client::on_tun_drained()
 {
     if (established_) session_->send();
+}
+
+void Client::on_tun_lost(const Error& reason)
+{
+    give_up(ExitCode::failure, reason);
 }
 
 void Client::poll()

@@ -69,6 +69,7 @@ private:
     void on_session_end(Session& session, const Error& reason) override;
     void on_tun_packet(QueuedPacket packet, const PacketInfo& info) override;
     void on_tun_drained() override;
+    void on_tun_lost(const Error& reason) override;
 
     void on_uplinks_changed();
     void connect();

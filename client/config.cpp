@@ -154,7 +154,7 @@ Result<ClientConfig> parse_client_config(std::string_view text, const ConfigSour
         root["server"]["public_key"].problem(
             "this is the client's own key",
             "the server's key is printed by 'braid-server pubkey' there");
-    root["tun"].fields({"name"})["name"].read(config.tun.name, parse_interface_name);
+    root["tun"].fields({"name"})["name"].read(config.tun.name, parse_tun_name);
     read_uplinks(root["uplinks"], config.tun.name, config.uplinks);
     root["policy"].read(config.policy, one_of(policies));
     read_routes(root["routes"], config.routes);

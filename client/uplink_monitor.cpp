@@ -338,7 +338,10 @@ Status UplinkMonitor::dump()
 
 void UplinkMonitor::on_readable()
 {
-    const auto received = events_.receive([this](const nlmsghdr& event) { table_.on(event); });
+    const auto received = events_.receive([this](const nlmsghdr& event) {
+        table_.on(event);
+        watch_own_tun(event);
+    });
     if (table_.take_doubt() || !received) {
         // Events that wait behind this dump are older or of the same age: each states what
         // became of one thing, so taking them again does no harm.
@@ -346,9 +349,23 @@ void UplinkMonitor::on_readable()
             spdlog::warn("uplinks may be out of date reason=\"{}\"", dumped.error().text());
     }
     auto now = table_.uplinks(selection_);
-    if (now == uplinks_) return;
+    if (now == uplinks_ && !tun_revived_) return;
     uplinks_ = std::move(now);
     on_change_();
+}
+
+void UplinkMonitor::watch_own_tun(const nlmsghdr& message)
+{
+    const auto header = netlink_header<ifinfomsg>(message);
+    if (message.nlmsg_type != RTM_NEWLINK || !header) return;
+    bool own = false;
+    for_each_attribute<ifinfomsg>(message, [&](const NetlinkAttribute& attribute) {
+        own = own || (attribute.type == IFLA_IFNAME && attribute.text() == selection_.own_tun);
+    });
+    if (!own) return;
+    const bool up = (header->ifi_flags & IFF_UP) != 0;
+    tun_revived_ = tun_revived_ || (up && tun_down_);
+    tun_down_ = !up;
 }
 
 } // namespace braid

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace braid {
@@ -108,10 +109,14 @@ public:
     UplinkMonitor& operator=(const UplinkMonitor&) = delete;
 
     [[nodiscard]] const std::vector<Uplink>& uplinks() const noexcept { return uplinks_; }
+    /// True once after somebody has set our own TUN down and up again: the kernel has dropped
+    /// its routes. Reported like a change of the uplinks.
+    [[nodiscard]] bool take_tun_revival() { return std::exchange(tun_revived_, false); }
 
 private:
     [[nodiscard]] Status dump();
     void on_readable();
+    void watch_own_tun(const nlmsghdr& message);
 
     Netlink events_;
     Netlink commands_;
@@ -119,6 +124,8 @@ private:
     OnChange on_change_;
     LinkTable table_;
     std::vector<Uplink> uplinks_;
+    bool tun_down_ = false;
+    bool tun_revived_ = false;
     FdWatch watch_;
 };
 

@@ -98,7 +98,7 @@ PublicKey read_identity(const YamlNode& identity, const ConfigSource& source,
 void read_tun(const YamlNode& tun, ServerConfig::Tun& out, Taken& taken)
 {
     tun.fields({"name", "addresses", "mtu"});
-    tun["name"].read(out.name, parse_interface_name);
+    tun["name"].read(out.name, parse_tun_name);
     tun["mtu"].read(out.mtu, integer_within(least_mtu, most_mtu));
     const auto addresses = tun["addresses"];
     addresses.required("addresses: [10.86.0.1/24, 'fd86::1/64']");

@@ -6,7 +6,11 @@
 #include "server/nat.hpp"
 #include "server/peer_table.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <spdlog/spdlog.h>
+#include <string>
+#include <system_error>
 #include <utility>
 
 namespace braid {
@@ -15,6 +19,38 @@ namespace {
 /// A key of its own name per kind of entry (state file).
 constexpr auto nat_key = "nft_table_of";
 constexpr auto limit_key = "mptcp_subflows";
+
+/// A field of a journal entry when it is a text, else an empty one: the file may be damaged.
+std::string text_of(const nlohmann::json& entry, const char* key)
+{
+    const auto found = entry.is_object() ? entry.find(key) : entry.end();
+    return found != entry.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+/// A limit that raise_subflow_limit may have noted; none when it is missing or damaged.
+std::optional<std::uint32_t> subflows_of(const nlohmann::json& entry)
+{
+    const auto found = entry.is_object() ? entry.find(limit_key) : entry.end();
+    if (found == entry.end() || !found->is_number_unsigned()) return std::nullopt;
+    const auto subflows = found->get<std::uint64_t>();
+    if (subflows >= wanted_subflows) return std::nullopt;
+    return static_cast<std::uint32_t>(subflows);
+}
+
+/// Refuses what would take the whole host's traffic into the tunnel.
+Status check_peer_networks(const ServerConfig& config)
+{
+    for (const PeerConfig& peer : config.peers) {
+        for (const Prefix& prefix : peer.addresses) {
+            if (prefix.length == 0)
+                return fail(std::errc::invalid_argument,
+                            "peer " + peer.name + ": " + prefix.text() +
+                                " would send all traffic of this host to the peer",
+                            "list the networks behind the peer one by one");
+        }
+    }
+    return {};
+}
 
 Status set_up_nat(const ServerConfig& config, StateFile& state)
 {
@@ -73,6 +109,7 @@ Status restore_subflow_limit(std::uint32_t subflows)
 
 Result<Tun> set_up_host(const ServerConfig& config, StateFile& state)
 {
+    if (auto checked = check_peer_networks(config); !checked) return fail(checked.error());
     auto tun = Tun::open(config.tun.name);
     if (!tun) return tun;
     if (auto done = tun->configure(config.tun.addresses, config.tun.mtu); !done)
@@ -91,10 +128,9 @@ Status clean_up_host(const std::vector<nlohmann::json>& entries)
 {
     Status outcome = restore_sysctls(entries);
     for (const auto& entry : entries) {
-        if (!entry.is_object()) continue;
         Status done;
-        if (entry.contains(nat_key)) done = remove_nat(entry.value(nat_key, std::string{}));
-        if (entry.contains(limit_key)) done = restore_subflow_limit(entry.value(limit_key, 2U));
+        if (const auto tun = text_of(entry, nat_key); !tun.empty()) done = remove_nat(tun);
+        if (const auto subflows = subflows_of(entry)) done = restore_subflow_limit(*subflows);
         if (!done) outcome = std::move(done);
     }
     return outcome;

@@ -61,7 +61,7 @@ ExitCode ServerInstance::run(StartReporter& reporter, StateFile& state)
     if (const auto opened = server.open(); !opened) return give_up(opened.error());
     reporter.ready();
     loop.run();
-    return ExitCode::ok;
+    return server.exit_code();
 }
 
 } // namespace braid

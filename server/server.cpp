@@ -69,10 +69,7 @@ void Server::rest_from_accepting(const Error& reason)
 
 void Server::admit(mptcp::Accepted accepted)
 {
-    if (visitors_.size() >= config_.limits.unauthenticated) {
-        ++counters_.turned_away;
-        return;
-    }
+    make_room_for(accepted.remote.address);
     const auto find = [this](const PublicKey& key) -> const PresharedKey* {
         const auto found = by_key_.find(key.text());
         return found == by_key_.end() ? nullptr : &identity_.psks[found->second];
@@ -80,6 +77,24 @@ void Server::admit(mptcp::Accepted accepted)
     visitors_.push_back(std::make_unique<Visitor>(loop_, std::move(accepted.fd), accepted.remote,
                                                   ServerHandshake{{.own = identity_.own}}, find,
                                                   static_cast<Visitor::Listener&>(*this)));
+}
+
+void Server::make_room_for(const Address& newcomer)
+{
+    std::vector<VisitorLimit::Visit> present;
+    present.reserve(visitors_.size());
+    for (const auto& visitor : visitors_)
+        present.push_back(
+            {VisitorLimit::source_of(visitor->remote().address), visitor->hello_verified()});
+    const VisitorLimit limit{config_.limits.unauthenticated};
+    const auto evicted = limit.evicted_for(VisitorLimit::source_of(newcomer), present);
+    if (!evicted) return;
+    ++counters_.turned_away;
+    Visitor& visitor = *visitors_[*evicted];
+    if (refusal_log_.allows(loop_.now()))
+        spdlog::warn("turned away remote={} reason=\"too many connections without a session\"",
+                     visitor.remote().text());
+    forget(visitor);
 }
 
 void Server::on_welcome(Visitor& visitor, const PublicKey& client, const Hello& hello)
@@ -181,6 +196,13 @@ void Server::on_tun_drained()
         peers_[position].touched = false;
         if (peers_[position].session) peers_[position].session->send();
     }
+}
+
+void Server::on_tun_lost(const Error& reason)
+{
+    spdlog::error("ending reason=\"{}\"", reason.text());
+    exit_code_ = ExitCode::failure;
+    loop_.stop();
 }
 
 } // namespace braid

@@ -10,6 +10,7 @@
 #include "server/config.hpp"
 #include "server/peer_table.hpp"
 #include "server/visitor.hpp"
+#include "server/visitor_limit.hpp"
 
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -43,7 +44,7 @@ public:
 
     struct Counters {
         std::uint64_t refused = 0;     ///< visits that ended without a session
-        std::uint64_t turned_away = 0; ///< connections beyond limits.unauthenticated
+        std::uint64_t turned_away = 0; ///< visits that ended to make room (VisitorLimit)
         std::uint64_t unrouted = 0; ///< packets for an inner address of no peer, or none connected
     };
 
@@ -56,6 +57,8 @@ public:
     void close();
 
     [[nodiscard]] const std::vector<Peer>& peers() const noexcept { return peers_; }
+    /// How the loop's end is to be reported.
+    [[nodiscard]] ExitCode exit_code() const noexcept { return exit_code_; }
     [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
     [[nodiscard]] const TunPort::Counters& tun_counters() const noexcept { return tun_.counters(); }
 
@@ -70,6 +73,7 @@ private:
     void on_session_end(Session& session, const Error& reason) override;
     void on_tun_packet(QueuedPacket packet, const PacketInfo& info) override;
     void on_tun_drained() override;
+    void on_tun_lost(const Error& reason) override;
     void on_welcome(Visitor& visitor, const PublicKey& client, const Hello& hello) override;
     void on_visit_end(Visitor& visitor, const Error& reason) override;
 
@@ -78,6 +82,8 @@ private:
     /// once would spin.
     void rest_from_accepting(const Error& reason);
     void admit(mptcp::Accepted accepted);
+    /// Ends the visit, if one has to go, that a connection from `newcomer` takes the place of.
+    void make_room_for(const Address& newcomer);
     void forget(Visitor& visitor);
     void end_session(Peer& peer);
     [[nodiscard]] TunnelConfig tunnel_config(const PeerConfig& peer) const;
@@ -92,9 +98,10 @@ private:
     PacketPool pool_;
     TunPort tun_;
     std::vector<Listening> listening_;
-    std::vector<std::unique_ptr<Visitor>> visitors_; ///< at most limits.unauthenticated
+    std::vector<std::unique_ptr<Visitor>> visitors_; ///< oldest first; VisitorLimit bounds them
     Timer accept_timer_;
     Counters counters_;
+    ExitCode exit_code_ = ExitCode::ok;
     LogLimit refusal_log_{10, 10s};
 };
 

@@ -22,8 +22,8 @@ public:
 
     struct Listener {
         virtual ~Listener() = default;
-        /// The client has proved its key. The listener takes the lane (take_lane) and destroys
-        /// the visitor, or only destroys it.
+        /// The client has proved its key. The listener takes the lane, which is in the middle of
+        /// a call (take_lane), and may destroy the visitor.
         virtual void on_welcome(Visitor& visitor, const PublicKey& client, const Hello& hello) = 0;
         /// The visit has failed; the listener destroys the visitor.
         virtual void on_visit_end(Visitor& visitor, const Error& reason) = 0;
@@ -34,6 +34,8 @@ public:
             Listener& listener);
 
     [[nodiscard]] const Endpoint& remote() const noexcept { return remote_; }
+    /// True once a client hello of a listed key has come; it may be a replay.
+    [[nodiscard]] bool hello_verified() const noexcept { return lane_ != nullptr; }
     [[nodiscard]] std::unique_ptr<Lane> take_lane() { return std::move(lane_); }
 
 private:

@@ -243,37 +243,55 @@ tl::unexpected<Error> misuse(std::string what, std::string hint)
     return fail(std::errc::invalid_argument, std::move(what), std::move(hint));
 }
 
-Result<const Verb*> find_verb(const Program& program, const cxxopts::ParseResult& parsed)
+std::string see_help(const Program& program)
 {
-    const std::string see_help = "see '" + program.name + " help'";
-    std::string name = "help";
-    if (parsed.count("version") != 0)
-        name = "version";
-    else if (parsed.count("help") == 0 && parsed.count("verb") == 0)
-        return misuse("no verb", see_help);
-    else if (parsed.count("help") == 0)
-        name = parsed["verb"].as<std::string>();
+    return "see '" + program.name + " help'";
+}
 
+Result<const Verb*> verb_named(const Program& program, const std::string& name)
+{
     const auto found = std::ranges::find(verbs, name, &Verb::name);
     if (found != verbs.end()) return &*found;
     const auto meant = nearest(name, names_of(verbs));
     return misuse("unknown verb '" + name + "'",
-                  meant ? "did you mean '" + std::string{*meant} + "'?" : see_help);
+                  meant ? "did you mean '" + std::string{*meant} + "'?" : see_help(program));
+}
+
+Result<const Verb*> find_verb(const Program& program, const cxxopts::ParseResult& parsed)
+{
+    std::string name = "help";
+    if (parsed.count("version") != 0)
+        name = "version";
+    else if (parsed.count("help") == 0 && parsed.count("verb") == 0)
+        return misuse("no verb", see_help(program));
+    else if (parsed.count("help") == 0)
+        name = parsed["verb"].as<std::string>();
+    return verb_named(program, name);
 }
 
 /// Refuses what no option or verb has taken.
-Status refuse_rest(const cxxopts::ParseResult& parsed, const Verb& verb)
+Status refuse_rest(const Program& program, const cxxopts::ParseResult& parsed, const Verb& verb)
 {
+    const bool helps = verb.name == "help" && parsed.unmatched().size() == 1; // "help VERB"
     for (const std::string& word : parsed.unmatched()) {
-        if (!word.starts_with('-')) return misuse("unexpected '" + word + "'", "");
+        if (!word.starts_with('-') && helps) {
+            const auto known = verb_named(program, word);
+            return known ? Status{} : fail(known.error());
+        }
+        if (!word.starts_with('-')) return misuse("unexpected '" + word + "'", see_help(program));
         const auto bare = word.substr(std::min(word.find_first_not_of('-'), word.size()));
         const auto meant = nearest(bare.substr(0, bare.find('=')), names_of(options));
         return misuse("unknown option '" + word + "'",
-                      meant ? "did you mean '--" + std::string{*meant} + "'?" : "");
+                      meant ? "did you mean '--" + std::string{*meant} + "'?" : see_help(program));
     }
     for (const auto* name : {"timeout", "json", "out"}) {
         if (parsed.count(name) != 0 && verb.option != name)
-            return misuse("'" + std::string{verb.name} + "' takes no --" + name, "");
+            return misuse("'" + std::string{verb.name} + "' takes no --" + name, see_help(program));
+    }
+    for (const auto* name : {"config", "out"}) {
+        if (parsed.count(name) != 0 && parsed[name].as<std::string>().empty())
+            return misuse(std::string{"--"} + name + ": the file name is empty",
+                          std::string{"--"} + name + " FILE");
     }
     return {};
 }
@@ -301,7 +319,7 @@ try {
     parser.parse_positional("verb");
     return parser.parse(argc, argv);
 } catch (const std::exception& error) {
-    return misuse(error.what(), "see '" + program.name + " help'");
+    return misuse(error.what(), see_help(program));
 }
 
 ExitCode dispatch(const Program& program, const cxxopts::ParseResult& parsed,
@@ -309,7 +327,7 @@ ExitCode dispatch(const Program& program, const cxxopts::ParseResult& parsed,
 {
     const auto verb = find_verb(program, parsed);
     if (!verb) return console.fail(ExitCode::usage, verb.error());
-    if (const auto rest = refuse_rest(parsed, **verb); !rest)
+    if (const auto rest = refuse_rest(program, parsed, **verb); !rest)
         return console.fail(ExitCode::usage, rest.error());
 
     Command command{.program = program, .console = console, .config = program.default_config};
@@ -328,8 +346,9 @@ ExitCode dispatch(const Program& program, const cxxopts::ParseResult& parsed,
 
 int run_cli(const Program& program, int argc, const char* const* argv, const Console& console)
 {
+    open_closed_streams();
     // What a command does itself is told on the console; a daemon sets up its own log.
-    if (const auto log = set_up_log(LogLevel::warn, {}); !log)
+    if (const auto log = set_up_log(spdlog::level::err, {}); !log)
         return static_cast<int>(console.fail(ExitCode::failure, log.error()));
     const auto parsed = parse_words(program, argc, argv);
     const auto code = parsed ? dispatch(program, *parsed, console)

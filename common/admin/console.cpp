@@ -2,8 +2,10 @@
 
 #include "common/admin/host_check.hpp"
 
+#include <fcntl.h>
 #include <ostream>
 #include <string_view>
+#include <unistd.h>
 
 namespace braid {
 namespace {
@@ -32,6 +34,15 @@ ExitCode Console::fail(const Error& error) const
 void Console::warn(const Error& error) const
 {
     print(err, "warning: ", error);
+}
+
+void open_closed_streams()
+{
+    // open(2) takes the lowest free number, which is this one, as those below are open by then.
+    // Not close-on-exec: they are standard streams for our children too.
+    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (::fcntl(stream, F_GETFD) < 0) [[maybe_unused]]
+            const int null = ::open("/dev/null", O_RDWR);
 }
 
 } // namespace braid

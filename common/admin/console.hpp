@@ -22,4 +22,8 @@ struct Console {
     void warn(const Error& error) const;
 };
 
+/// Opens /dev/null for each standard stream that whoever started us has closed, so that no
+/// descriptor of ours gets its number: a daemon replaces those three.
+void open_closed_streams();
+
 } // namespace braid

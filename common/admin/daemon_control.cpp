@@ -6,6 +6,15 @@
 #include <utility>
 
 namespace braid {
+namespace {
+
+bool is_ignored(int signal_number)
+{
+    struct sigaction action {};
+    return ::sigaction(signal_number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+} // namespace
 
 Result<std::unique_ptr<DaemonControl>>
 DaemonControl::open(Loop& loop, const std::filesystem::path& socket, Hooks hooks)
@@ -22,8 +31,10 @@ DaemonControl::open(Loop& loop, const std::filesystem::path& socket, Hooks hooks
 DaemonControl::DaemonControl(Loop& loop, Hooks hooks)
     : hooks_(std::move(hooks)),
       terminate_(loop, SIGTERM, [this] { stop(); }),
-      interrupt_(loop, SIGINT, [this] { stop(); })
+      interrupt_(loop, SIGINT, [this] { stop(); }),
+      quit_(loop, SIGQUIT, [this] { stop(); })
 {
+    if (!is_ignored(SIGHUP)) hangup_.emplace(loop, SIGHUP, [this] { stop(); });
 }
 
 nlohmann::json DaemonControl::on_request(const nlohmann::json& request)

@@ -9,11 +9,13 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace braid {
 
 /// Answers {"request": "status"} with {"ok": true, "status": {...}} and {"request": "stop"}
-/// with {"ok": true}. SIGTERM and SIGINT stop too. Every other request is an error.
+/// with {"ok": true}. SIGTERM, SIGINT, SIGQUIT and SIGHUP (unless it was ignored, as nohup(1) does)
+/// stop too. Every other request is an error.
 class DaemonControl {
 public:
     struct Hooks {
@@ -36,6 +38,8 @@ private:
     bool stopping_ = false;
     SignalWatch terminate_;
     SignalWatch interrupt_;
+    SignalWatch quit_;
+    std::optional<SignalWatch> hangup_;
     std::unique_ptr<ControlServer> server_;
 };
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace braid {
@@ -26,8 +27,13 @@ Status write_all(const Fd& to, std::string_view text, std::string_view name)
 
 Result<std::string> read_file(const std::filesystem::path& file, std::size_t most)
 {
-    const Fd from{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)};
+    // Non-blocking: a FIFO without a writer would hold us here.
+    const Fd from{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)};
     if (!from) return fail_errno("open", file.native());
+    struct stat about {};
+    if (::fstat(from.get(), &about) < 0) return fail_errno("stat", file.native());
+    if (!S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode)) // read(2) names a folder
+        return fail(std::errc::invalid_argument, "open " + file.native() + ": not a regular file");
     std::string text;
     std::array<char, 16384> chunk{};
     while (text.size() <= most) {

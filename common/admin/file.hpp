@@ -10,7 +10,8 @@
 
 namespace braid {
 
-/// The whole file. Errors: the system's; file_too_large beyond `most` bytes.
+/// The whole file. Errors: the system's; file_too_large beyond `most` bytes; invalid_argument,
+/// a FIFO or a device.
 [[nodiscard]] Result<std::string> read_file(const std::filesystem::path& file, std::size_t most);
 
 /// Puts `text` in the place of the file, mode 0600; readers see the old or the new one, never

@@ -3,6 +3,7 @@
 #include "common/admin/file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -98,8 +99,12 @@ YamlParser<std::filesystem::path> key_file_from(const ConfigSource& source, KeyF
             check = std::move(check)](const std::string& text) -> Result<std::filesystem::path> {
         auto path = parse(text);
         if (!path) return path;
-        if (const auto checked = check(*path); !checked) return fail(checked.error());
-        return path;
+        const auto checked = check(*path);
+        if (checked) return path;
+        Error error = checked.error();
+        if (error.code == std::errc::permission_denied && error.hint.empty())
+            error.hint = "run it as root";
+        return fail(std::move(error));
     };
 }
 
@@ -113,6 +118,22 @@ Result<std::string> parse_interface_name(const std::string& text)
         std::ranges::any_of(text, refused))
         return fail(std::errc::invalid_argument, "'" + text + "' is not an interface name",
                     "1 to 15 bytes without space, '/', ':' or '%'");
+    return text;
+}
+
+Result<std::string> parse_tun_name(const std::string& text)
+{
+    constexpr std::array<std::string_view, 5> reserved{"lo", "all", "default", ".", ".."};
+    const auto allowed = [](unsigned char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '-' || c == '_' || c == '.';
+    };
+    if (text.empty() || text.size() > longest_interface_name || !std::ranges::all_of(text, allowed))
+        return fail(std::errc::invalid_argument, "'" + text + "' is not a name for a TUN",
+                    "1 to 15 of letters, digits, '-', '_' and '.'");
+    if (std::ranges::find(reserved, text) != reserved.end())
+        return fail(std::errc::invalid_argument, "'" + text + "' has a meaning of its own",
+                    "choose another name, for example braid0");
     return text;
 }
 

@@ -57,4 +57,7 @@ void read_daemon_settings(const YamlNode& root, const ConfigSource& source,
 /// A name that the kernel takes for an interface: 1 to 15 bytes, no slash, space or colon.
 [[nodiscard]] Result<std::string> parse_interface_name(const std::string& text);
 
+/// A name for the TUN: one that sysctl paths, nft and every tool take as it is, too.
+[[nodiscard]] Result<std::string> parse_tun_name(const std::string& text);
+
 } // namespace braid

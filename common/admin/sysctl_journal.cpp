@@ -3,6 +3,16 @@
 #include <spdlog/spdlog.h>
 
 namespace braid {
+namespace {
+
+/// A field of a journal entry; empty when it is missing or no text: the file may be damaged.
+std::string text_of(const nlohmann::json& entry, const char* key)
+{
+    const auto found = entry.is_object() ? entry.find(key) : entry.end();
+    return found != entry.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+} // namespace
 
 nlohmann::json sysctl_entry(const SysctlValue& old)
 {
@@ -25,9 +35,9 @@ Status restore_sysctls(const std::vector<nlohmann::json>& entries)
     // Not std::views::reverse, which clang 14 cannot compile with the library of GCC 12.
     for (auto next = entries.rbegin(); next != entries.rend(); ++next) {
         const auto& entry = *next;
-        if (!entry.is_object() || !entry.contains("sysctl")) continue;
-        const auto name = entry.value("sysctl", std::string{});
-        const auto old = entry.value("old", std::string{});
+        const auto name = text_of(entry, "sysctl");
+        const auto old = text_of(entry, "old");
+        if (name.empty()) continue;
         const auto now = read_sysctl(name);
         if (!now && now.error().code == std::errc::no_such_file_or_directory) continue;
         if (now && *now == old) continue;

@@ -50,7 +50,11 @@ public:
     {
         refuse_as_key(mark);
         count(mark);
-        attach(anchors_.at(anchor)); // yaml-cpp has refused unknown names
+        // yaml-cpp has refused unknown names, but takes an anchor on a key as known.
+        const auto named = anchors_.find(anchor);
+        if (named == anchors_.end())
+            throw YAML::ParserException(mark, "an alias of a key is not supported");
+        attach(named->second);
     }
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   const std::string& text) override

@@ -160,6 +160,7 @@ bool Lane::end(Error reason)
     gate_timer_.stop();
     alive_timer_.stop();
     end_timer_.stop();
+    fault_ = reason; // nothing is sent any more
     listener_->on_lane_end(reason);
     return false;
 }
@@ -222,6 +223,7 @@ void Lane::close(CloseReason reason)
 
 bool Lane::seal(std::span<const Bytes> segments)
 {
+    if (fault_) return false;
     std::size_t needed = record_overhead;
     for (const Bytes segment : segments) needed += segment.size();
     if (needed > out_.size() - out_used_) {

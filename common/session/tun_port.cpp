@@ -43,8 +43,8 @@ bool TunPort::read_one(TimePoint now)
     PacketBuffer buffer = pool_.large();
     const auto size = tun_.read(buffer.room());
     if (!size) {
-        if (log_limit_.allows(now))
-            spdlog::error("tun read failed reason=\"{}\"", size.error().text());
+        watch_.want({}); // it stays readable for ever: watching on would spin
+        listener_.on_tun_lost(size.error());
         return false;
     }
     if (*size == 0) return false;

@@ -25,6 +25,8 @@ public:
         virtual void on_tun_packet(QueuedPacket packet, const PacketInfo& info) = 0;
         /// The TUN has nothing more for now: send what was queued.
         virtual void on_tun_drained() = 0;
+        /// The TUN cannot be read any more (somebody deleted it); the last call.
+        virtual void on_tun_lost(const Error& reason) = 0;
     };
 
     struct Counters {

@@ -12,6 +12,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <optional>
+#include <spdlog/spdlog.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -157,7 +158,7 @@ public:
         if (!present) return fail(present.error());
         for (const Prefix& prefix : wanted) {
             if (std::ranges::find(*present, prefix) != present->end()) continue;
-            if (auto done = add(prefix); !done) return done;
+            if (auto done = add(prefix); !done && !is_switched_off(prefix, done.error())) return done;
         }
         return {};
     }
@@ -185,11 +186,20 @@ private:
     Status add(const Prefix& prefix)
     {
         auto request = address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, index_, prefix);
-        auto done = netlink_.request(request, "add address " + prefix.text() + " to " + name_);
-        if (!done && prefix.address.family() == Family::v6 &&
-            done.error().code == std::errc::permission_denied)
-            done.error().hint = "IPv6 is switched off: see sysctl net.ipv6.conf.*.disable_ipv6";
-        return done;
+        return netlink_.request(request, "add address " + prefix.text() + " to " + name_);
+    }
+
+    /// The host has no IPv6: the tunnel serves without.
+    [[nodiscard]] bool is_switched_off(const Prefix& prefix, const Error& error) const
+    {
+        const bool off = prefix.address.family() == Family::v6 &&
+                         (error.code == std::errc::permission_denied ||
+                          error.code == std::errc::operation_not_supported ||
+                          error.code == std::errc::address_family_not_supported);
+        if (off)
+            spdlog::warn("address left out, IPv6 is switched off address={} tun={}", prefix.text(),
+                         name_);
+        return off;
     }
 
     Status remove(const Prefix& prefix)

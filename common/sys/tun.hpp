@@ -27,6 +27,7 @@ public:
 
     /// Sets MTU, replaces the global addresses by `addresses` (interface form, "10.0.0.2/24";
     /// IPv6 with nodad; no link-local address is generated), brings the device up. Idempotent.
+    /// Where the host has IPv6 switched off, IPv6 addresses are left out with a warning.
     [[nodiscard]] Status configure(const std::vector<Prefix>& addresses, std::uint32_t mtu);
 
     /// Reads one packet with its 10-byte virtio header in front. `buffer` must hold read_size.

@@ -89,7 +89,7 @@ TEST_CASE("exit statuses stand in their table by their number")
         CHECK(static_cast<std::size_t>(exit_code_texts[i].code) == i);
 }
 
-TEST_CASE("help names every verb, option and exit status, and is asked for in three ways")
+TEST_CASE("help names every verb, option and exit status, and is asked for in four ways")
 {
     Bench bench;
     CHECK(bench.run({"help"}) == 0);
@@ -105,6 +105,8 @@ TEST_CASE("help names every verb, option and exit status, and is asked for in th
     CHECK(bench.run({"--help"}) == 0);
     CHECK(bench.out.str() == text);
     CHECK(bench.run({"start", "-h"}) == 0);
+    CHECK(bench.out.str() == text);
+    CHECK(bench.run({"help", "start"}) == 0);
     CHECK(bench.out.str() == text);
 }
 
@@ -131,10 +133,17 @@ TEST_CASE("a wrong command line exits with 2 and says what was meant")
              "error: unknown option '--jsno'\nhint: did you mean '--json'?\n"},
         Case{{"status", "--confg=x"},
              "error: unknown option '--confg=x'\nhint: did you mean '--config'?\n"},
-        Case{{"status", "-q"}, "error: unknown option '-q'\n"},
-        Case{{"status", "now"}, "error: unexpected 'now'\n"},
-        Case{{"stop", "--json"}, "error: 'stop' takes no --json\n"},
-        Case{{"status", "--timeout", "5"}, "error: 'status' takes no --timeout\n"},
+        Case{{"status", "-q"}, "error: unknown option '-q'\nhint: see 'braid-test help'\n"},
+        Case{{"status", "now"}, "error: unexpected 'now'\nhint: see 'braid-test help'\n"},
+        Case{{"stop", "--json"}, "error: 'stop' takes no --json\nhint: see 'braid-test help'\n"},
+        Case{{"status", "--timeout", "5"},
+             "error: 'status' takes no --timeout\nhint: see 'braid-test help'\n"},
+        Case{{"help", "strat"}, "error: unknown verb 'strat'\nhint: did you mean 'start'?\n"},
+        Case{{"check", "--config", ""},
+             "error: --config: the file name is empty\nhint: --config FILE\n"},
+        Case{{"check", "--config="},
+             "error: --config: the file name is empty\nhint: --config FILE\n"},
+        Case{{"keygen", "--out", ""}, "error: --out: the file name is empty\nhint: --out FILE\n"},
         Case{{"start", "--timeout", "soon"},
              "error: --timeout: 'soon' is not a number from 1 to 3600\n"},
         Case{{"start", "--timeout", "0"}, "error: --timeout: '0' is not a number from 1 to 3600\n"},
@@ -183,6 +192,14 @@ TEST_CASE("an invalid config exits with 4 for every verb that needs it")
     CHECK(bench.err.str() == "error: open " + missing +
                                  ": No such file or directory\n"
                                  "hint: name another with --config FILE\n");
+}
+
+TEST_CASE("a config that only root may read exits with 5")
+{
+    Bench bench;
+    bench.problem = fail(std::errc::permission_denied, "open x.yaml").value();
+    CHECK(bench.run({"start"}) == 5);
+    CHECK(bench.err.str() == "error: open x.yaml\nhint: run it as root\n");
 }
 
 TEST_CASE("check tells warnings and exits with the first fault's status")

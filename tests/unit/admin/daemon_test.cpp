@@ -218,6 +218,7 @@ TEST_CASE("stop and start clean up after a daemon that was killed")
             CHECK(bench.out.str() == "put back what a dead daemon had left\nnot running\n");
         }
         CHECK_FALSE(bench.instance.changed());
+        CHECK_FALSE(std::filesystem::exists(bench.folder / "d.sock"));
     }
 }
 

@@ -2,6 +2,7 @@
 #include "tests/unit/admin/temp_folder.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 using namespace braid;
 
@@ -13,6 +14,15 @@ TEST_CASE("a file is read whole, up to the bound")
     CHECK(read_file(file, 4).error().code == std::errc::file_too_large);
     CHECK(read_file(folder / "b", 5).error().code == std::errc::no_such_file_or_directory);
     CHECK(read_file(folder / "", 5).error().code == std::errc::is_a_directory);
+}
+
+TEST_CASE("a FIFO or a device is refused at once")
+{
+    const test::TempFolder folder;
+    const auto fifo = folder / "fifo";
+    REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+    CHECK(read_file(fifo, 5).error().text() == "open " + fifo.native() + ": not a regular file");
+    CHECK_FALSE(read_file("/dev/null", 5));
 }
 
 TEST_CASE("a replaced file is private and leaves nothing beside it")

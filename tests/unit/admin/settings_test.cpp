@@ -70,6 +70,23 @@ TEST_CASE("interface names are those that the kernel takes")
         CHECK_FALSE(parse_interface_name(bad));
 }
 
+TEST_CASE("names for a TUN are those that every tool takes as they are")
+{
+    for (const auto* good : {"a", "braid0", "eth0.100", "braid-0", "fifteen_letters"})
+        CHECK(parse_tun_name(good) == good);
+    for (const auto* bad : {"", ".", "..", "lo", "all", "default", "a/b", "a b", "a;b", "\"", "a*",
+                            "sixteen_letters_", "\xc3\xa9"})
+        CHECK_FALSE(parse_tun_name(bad));
+}
+
+TEST_CASE("a key file that only root may read gets a hint")
+{
+    const auto parse = key_file_from({"x.yaml", "/etc"}, [](const auto&) -> Status {
+        return fail(std::errc::permission_denied, "open k");
+    });
+    CHECK(parse("k").error().hint == "run it as root");
+}
+
 TEST_CASE("only the daemon settings of a config matter to those who ask the daemon")
 {
     const test::TempFolder folder;

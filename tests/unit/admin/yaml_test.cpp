@@ -170,6 +170,7 @@ TEST_CASE("texts that are no config are refused with their place")
         Case{"{a: 1}: 1\n", "x.yaml:1:1: a key must be plain text"},
         Case{"? \n: 1\n", "x.yaml:2:1: a key must be plain text"},
         Case{"a: &x b\n*x : c\n", "x.yaml:2:1: a key must be plain text"},
+        Case{"&a x: *a\n", "x.yaml:1:7: an alias of a key is not supported"},
     };
     for (const Case& each : cases) {
         const auto& text = each.text;

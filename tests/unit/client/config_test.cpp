@@ -128,8 +128,8 @@ TEST_CASE("each mistake is told at its place, with a remedy")
         Case{"routes: ['::/0', '::/0']", "3:18: routes[1]: ::/0 is listed twice", ""},
         Case{"routes: default", "3:1: routes: expected a list, found a single value", ""},
         Case{"tun: {name: this-name-is-too-long}",
-             "3:7: tun.name: 'this-name-is-too-long' is not an interface name",
-             "1 to 15 bytes without space, '/', ':' or '%'"},
+             "3:7: tun.name: 'this-name-is-too-long' is not a name for a TUN",
+             "1 to 15 of letters, digits, '-', '_' and '.'"},
         Case{"log: {level: verbose}", "3:7: log.level: unknown log level 'verbose'",
              "use debug, info, warning or error"},
     };

@@ -1,0 +1,41 @@
+#include "server/visitor_limit.hpp"
+
+#include <cstdint>
+
+namespace braid {
+namespace {
+
+constexpr std::uint8_t ipv6_source_length = 64; ///< what one host has at least (RFC 4291 2.5.1)
+
+/// The first that `counts` and has no verified hello, else the first that `counts`.
+template <typename Counts>
+std::optional<std::size_t> oldest(std::span<const VisitorLimit::Visit> present, Counts counts)
+{
+    std::optional<std::size_t> first;
+    for (std::size_t position = 0; position < present.size(); ++position) {
+        if (!counts(present[position])) continue;
+        if (!present[position].hello_verified) return position;
+        if (!first) first = position;
+    }
+    return first;
+}
+
+} // namespace
+
+Prefix VisitorLimit::source_of(const Address& remote) noexcept
+{
+    if (remote.family() == Family::v4) return Prefix::host(remote);
+    return Prefix{remote, ipv6_source_length}.network();
+}
+
+std::optional<std::size_t> VisitorLimit::evicted_for(const Prefix& newcomer,
+                                                     std::span<const Visit> present) const
+{
+    const auto same_source = [&](const Visit& visit) { return visit.source == newcomer; };
+    const auto held = static_cast<std::size_t>(std::ranges::count_if(present, same_source));
+    if (held >= most_per_source_) return oldest(present, same_source);
+    if (present.size() >= most_) return oldest(present, [](const Visit&) { return true; });
+    return std::nullopt;
+}
+
+} // namespace braid

@@ -1,0 +1,45 @@
+/// Who has to go when a connection comes while many have no session yet. A newcomer always gets
+/// in, so that strangers who keep connections open cannot lock clients out; they only push out
+/// each other. PURE.
+#pragma once
+
+#include "common/base/ip.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <span>
+
+namespace braid {
+
+class VisitorLimit {
+public:
+    /// One source may hold a quarter of all, but no fewer than this: clients share addresses.
+    static constexpr std::size_t least_per_source = 4;
+
+    struct Visit {
+        Prefix source;               ///< source_of() the remote address
+        bool hello_verified = false; ///< a client's key made its hello, or made it once: a replay
+    };
+
+    /// `most` visits at once, at least 1.
+    explicit VisitorLimit(std::size_t most) noexcept
+        : most_(most), most_per_source_(std::max(most / 4, least_per_source))
+    {
+    }
+
+    /// What one host may be taken to own: the address itself, of IPv6 its /64.
+    [[nodiscard]] static Prefix source_of(const Address& remote) noexcept;
+
+    /// The position of the visit to end before one from `newcomer` begins; none when there is
+    /// room. `present` is oldest first. Of the newcomer's own source when that holds its share,
+    /// else of all when they are full: the oldest without a verified hello, else the oldest.
+    [[nodiscard]] std::optional<std::size_t> evicted_for(const Prefix& newcomer,
+                                                         std::span<const Visit> present) const;
+
+private:
+    std::size_t most_;
+    std::size_t most_per_source_;
+};
+
+} // namespace braid

@@ -1,0 +1,338 @@
+#include "client/connector.hpp"
+
+#include "common/sys/mptcp.hpp"
+#include "tests/unit/netns.hpp"
+
+#include <array>
+#include <doctest/doctest.h>
+#include <memory>
+#include <optional>
+#include <sys/socket.h>
+#include <vector>
+
+namespace braid {
+namespace {
+
+using test::endpoint;
+using test::run;
+using test::runs_until;
+
+constexpr auto wait = 5s;
+const Endpoint here = endpoint("127.0.0.1:8684");
+
+struct Keys {
+    PrivateKey client = PrivateKey::generate();
+    PrivateKey server = PrivateKey::generate();
+    PresharedKey psk = PresharedKey::generate();
+};
+
+/// How a server answers a hello.
+enum class Manner {
+    welcome,  ///< with its hello and five bytes behind it
+    refuse,   ///< with the unit that says so
+    hang_up,  ///< by closing
+    keep_mum, ///< not at all
+    wrong_psk ///< with a hello made with another key
+};
+
+/// Listens on one endpoint and treats everyone alike.
+class FakeServer {
+public:
+    FakeServer(Loop& loop, const Keys& keys, Manner manner, const Endpoint& local)
+        : loop_(loop),
+          keys_(keys),
+          manner_(manner),
+          listener_(mptcp::listen(local).value()),
+          watch_(loop, listener_.get(), [this](Interest) { accept(); })
+    {
+        watch_.want({.readable = true});
+    }
+    [[nodiscard]] std::size_t visits() const { return visits_.size(); }
+
+private:
+    struct Visit {
+        Fd fd;
+        std::optional<FdWatch> watch;
+    };
+
+    void accept()
+    {
+        auto accepted = mptcp::accept(listener_.get()).value();
+        if (!accepted) return;
+        visits_.push_back(std::make_unique<Visit>(Visit{std::move(accepted->fd), std::nullopt}));
+        Visit& visit = *visits_.back();
+        visit.watch.emplace(loop_, visit.fd.get(), [this, &visit](Interest) { answer(visit); });
+        visit.watch->want({.readable = true});
+    }
+    void answer(Visit& visit)
+    {
+        std::array<std::byte, client_hello_size> hello{};
+        const auto size = ::recv(visit.fd.get(), hello.data(), hello.size(), 0);
+        if (size <= 0) return visit.watch->want({});
+        CHECK(size == client_hello_size);
+        const auto reply = reply_to(hello);
+        CHECK(::send(visit.fd.get(), reply.data(), reply.size(), MSG_NOSIGNAL) ==
+              static_cast<ssize_t>(reply.size()));
+        if (manner_ != Manner::hang_up) return;
+        visit.watch.reset();
+        visit.fd.reset();
+    }
+    [[nodiscard]] std::vector<std::byte> reply_to(Bytes hello) const
+    {
+        if (manner_ == Manner::hang_up || manner_ == Manner::keep_mum) return {};
+        std::vector<std::byte> reply(unit_header_size);
+        if (manner_ == Manner::refuse) {
+            write_unit_header(reply, UnitType::refused, 0);
+            return reply;
+        }
+        ServerHandshake handshake{{.own = keys_.server}};
+        const auto* psk = manner_ == Manner::welcome ? &keys_.psk : &PresharedKey::none();
+        REQUIRE(handshake.on_hello(hello, [&](const PublicKey&) { return psk; }));
+        reply.resize(server_hello_size);
+        REQUIRE(handshake.reply(reply));
+        for (const char each : {'e', 'x', 't', 'r', 'a'})
+            reply.push_back(static_cast<std::byte>(each));
+        return reply;
+    }
+
+    Loop& loop_;
+    const Keys& keys_;
+    Manner manner_;
+    Fd listener_;
+    FdWatch watch_;
+    std::vector<std::unique_ptr<Visit>> visits_;
+};
+
+/// A client's races in a network namespace of its own.
+struct Track {
+    FakeServer& serve(Manner manner, const Endpoint& local = here)
+    {
+        servers.push_back(std::make_unique<FakeServer>(loop, keys, manner, local));
+        return *servers.back();
+    }
+    /// Runs one race to its end.
+    void run_race(std::vector<Target> targets)
+    {
+        start = loop.now();
+        connector.race(std::move(targets));
+        CHECK(outcomes.empty()); // Never from inside the call.
+        REQUIRE(runs_until(loop, wait, [&] { return !outcomes.empty(); }));
+    }
+    [[nodiscard]] Result<Connected>& outcome() { return outcomes.front(); }
+    [[nodiscard]] std::error_code error() const { return outcomes.front().error().code; }
+
+    test::PrivateNetns netns;
+    test::Inside inside{netns};
+    Loop loop;
+    Keys keys;
+    std::vector<std::unique_ptr<FakeServer>> servers;
+    std::vector<Result<Connected>> outcomes;
+    TimePoint start{};
+    TimePoint end{};
+    Connector connector{loop,
+                        [this] {
+                            return ClientHandshake{{.own = keys.client,
+                                                    .server = keys.server.public_key(),
+                                                    .psk = keys.psk}};
+                        },
+                        [this](Result<Connected> outcome) {
+                            end = loop.now();
+                            outcomes.push_back(std::move(outcome));
+                        }};
+};
+
+Target to(const Endpoint& remote)
+{
+    return {.interface = "lo", .remote = remote};
+}
+
+/// A way on which every packet is lost.
+Target make_black_hole()
+{
+    run("ip link add dead1 type veth peer name dead2");
+    run("ip link set dead1 up && ip link set dead2 up");
+    run("ip address add 10.99.0.2/24 dev dead1");
+    run("ip neighbour add 10.99.0.1 lladdr 02:00:00:00:00:01 nud permanent dev dead1");
+    return {.interface = "dead1", .remote = endpoint("10.99.0.1:8684")};
+}
+
+} // namespace
+
+TEST_CASE("the winner has the connection, the keys and the bytes behind the handshake")
+{
+    Track track;
+    track.serve(Manner::welcome);
+    track.run_race({to(here)});
+    REQUIRE(track.outcome());
+    const Connected& connected = *track.outcome();
+    CHECK(connected.fd);
+    CHECK(connected.target == to(here));
+    CHECK(connected.local.address == here.address);
+    CHECK(connected.keys.peer == track.keys.server.public_key());
+    CHECK(connected.received.size() == 5);
+    CHECK_FALSE(track.connector.racing());
+}
+
+TEST_CASE("a refusal is the error of a race that nobody wins")
+{
+    Track track;
+    track.serve(Manner::refuse);
+    const auto closed = endpoint("127.0.0.1:1");
+    track.run_race({to(closed), to(here), to(closed)});
+    REQUIRE_FALSE(track.outcome());
+    CHECK(track.error() == std::make_error_code(handshake_fault::unknown_client));
+    CHECK_FALSE(track.connector.racing());
+}
+
+TEST_CASE("a server with other keys weighs more than one that is not there")
+{
+    Track track;
+    track.serve(Manner::wrong_psk);
+    track.run_race({to(endpoint("127.0.0.1:1")), to(here)});
+    REQUIRE_FALSE(track.outcome());
+    CHECK(track.error() == std::make_error_code(handshake_fault::not_authentic));
+}
+
+TEST_CASE("a server with other keys weighs less than a refusal")
+{
+    Track track;
+    const auto other = endpoint("127.0.0.2:8684");
+    track.serve(Manner::refuse);
+    track.serve(Manner::wrong_psk, other);
+    track.run_race({to(here), to(other)});
+    REQUIRE_FALSE(track.outcome());
+    CHECK(track.error() == std::make_error_code(handshake_fault::unknown_client));
+}
+
+TEST_CASE("where nobody listens the connection is refused by the host")
+{
+    Track track;
+    track.run_race({to(here)});
+    REQUIRE_FALSE(track.outcome());
+    CHECK(track.error() == std::errc::connection_refused);
+}
+
+TEST_CASE("a server that hangs up is an error at once")
+{
+    Track track;
+    track.serve(Manner::hang_up);
+    track.run_race({to(here)});
+    REQUIRE_FALSE(track.outcome());
+    CHECK(track.error() == std::errc::connection_reset);
+}
+
+TEST_CASE("an uplink that is not there fails from the loop and the next one is tried")
+{
+    Track track;
+    track.serve(Manner::welcome);
+    track.run_race({{.interface = "absent", .remote = here}, to(here)});
+    REQUIRE(track.outcome());
+    CHECK(track.outcome()->target == to(here));
+    CHECK(track.end - track.start < Connector::stagger_after);
+}
+
+TEST_CASE("a race with nothing but an absent uplink names it")
+{
+    Track track;
+    track.run_race({{.interface = "absent", .remote = here}});
+    REQUIRE_FALSE(track.outcome());
+    CHECK(track.error() == std::errc::no_such_device);
+    CHECK(track.outcome().error().text().find("absent") != std::string::npos);
+}
+
+TEST_CASE("a dead first target delays the second by the stagger only")
+{
+    Track track;
+    track.serve(Manner::welcome);
+    const Target dead = make_black_hole();
+    track.run_race({dead, to(here)});
+    REQUIRE(track.outcome());
+    CHECK(track.outcome()->target == to(here));
+    CHECK(track.end - track.start >= Connector::stagger_after);
+    CHECK(track.end - track.start < 1s); // The kernel's first retransmission.
+}
+
+TEST_CASE("a server that keeps mum delays the next target by the stagger only")
+{
+    Track track;
+    const auto mum = endpoint("127.0.0.2:8684");
+    auto& silent = track.serve(Manner::keep_mum, mum);
+    track.serve(Manner::welcome);
+    track.run_race({to(mum), to(here)});
+    REQUIRE(track.outcome());
+    CHECK(track.outcome()->target == to(here));
+    CHECK(silent.visits() == 1);
+}
+
+TEST_CASE("the best target wins when it answers and the others are not tried")
+{
+    Track track;
+    const auto second = endpoint("127.0.0.2:8684");
+    track.serve(Manner::welcome);
+    auto& spare = track.serve(Manner::welcome, second);
+    track.run_race({to(here), to(second)});
+    REQUIRE(track.outcome());
+    CHECK(track.outcome()->target == to(here));
+    CHECK(spare.visits() == 0);
+}
+
+TEST_CASE("the outcome of a race comes once")
+{
+    Track track;
+    const auto second = endpoint("127.0.0.2:8684");
+    track.serve(Manner::keep_mum);
+    track.serve(Manner::welcome, second);
+    track.run_race({to(here), to(second), to(second)});
+    int turns = 0;
+    (void)runs_until(track.loop, wait, [&] { return ++turns > 10; });
+    CHECK(track.outcomes.size() == 1);
+}
+
+TEST_CASE("a race that is given up has no outcome")
+{
+    Track track;
+    track.serve(Manner::welcome);
+    track.connector.race({to(here)});
+    CHECK(track.connector.racing());
+    track.connector.cancel();
+    CHECK_FALSE(track.connector.racing());
+    int turns = 0;
+    (void)runs_until(track.loop, wait, [&] { return ++turns > 10; });
+    CHECK(track.outcomes.empty());
+}
+
+TEST_CASE("a new race may be started in the outcome of the last one")
+{
+    Track track;
+    track.serve(Manner::welcome);
+    std::vector<Result<Connected>> outcomes;
+    std::optional<Connector> twice;
+    twice.emplace(
+        track.loop,
+        [&] {
+            return ClientHandshake{{.own = track.keys.client,
+                                    .server = track.keys.server.public_key(),
+                                    .psk = track.keys.psk}};
+        },
+        [&](Result<Connected> outcome) {
+            outcomes.push_back(std::move(outcome));
+            if (outcomes.size() == 1) twice->race({to(here)});
+        });
+    twice->race({to(endpoint("127.0.0.1:1"))});
+    REQUIRE(runs_until(track.loop, wait, [&] { return outcomes.size() == 2; }));
+    CHECK_FALSE(outcomes[0]);
+    CHECK(outcomes[1]);
+}
+
+TEST_CASE("a new race does not remember the errors of the last one")
+{
+    Track track;
+    track.serve(Manner::refuse);
+    track.run_race({to(here)});
+    track.outcomes.clear();
+    track.run_race({to(endpoint("127.0.0.1:1"))});
+    REQUIRE_FALSE(track.outcome());
+    CHECK(track.error() == std::errc::connection_refused);
+}
+
+} // namespace braid

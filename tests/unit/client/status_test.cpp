@@ -1,0 +1,287 @@
+#include "client/status.hpp"
+
+#include "tests/unit/netns.hpp"
+
+#include <doctest/doctest.h>
+#include <string>
+
+namespace braid {
+namespace {
+
+using nlohmann::json;
+using test::address;
+using test::endpoint;
+using test::prefix;
+
+enum class Flag { normal, backup };
+
+/// What a client would show, without a client.
+struct Fixture {
+    Fixture()
+    {
+        config.server.endpoints = {{"vpn.example.org", 8684}};
+        tunnel.addresses = {prefix("10.86.0.2/24"), prefix("fd86::2/64")};
+        tunnel.mtu = 1400;
+    }
+
+    Uplink& add_uplink(const char* interface, const char* from,
+                       Priority priority = Priority::primary)
+    {
+        uplinks.push_back({.uplink = {.interface = interface,
+                                      .index = 1,
+                                      .running = true,
+                                      .addresses = {address(from)},
+                                      .route_v4 = true},
+                           .priority = priority});
+        return uplinks.back().uplink;
+    }
+    mptcp::Subflow& add_flow(const char* interface, const char* local, Flag flag = Flag::normal)
+    {
+        SubflowView flow{.interface = interface, .subflow = {}};
+        flow.subflow.local = endpoint(local);
+        flow.subflow.remote = endpoint("203.0.113.5:8684");
+        flow.subflow.tcp_state = 1;
+        flow.subflow.backup = flag == Flag::backup;
+        flows.push_back(flow);
+        return flows.back().subflow;
+    }
+    /// A session over MPTCP.
+    void establish() { established = was_up = mptcp = true; }
+
+    [[nodiscard]] json status() const
+    {
+        return client_status({.config = config,
+                              .established = established,
+                              .was_up = was_up,
+                              .mptcp = mptcp,
+                              .tunnel = tunnel,
+                              .via = via,
+                              .uplinks = uplinks,
+                              .subflows = flows,
+                              .ledger = ledger,
+                              .session = nullptr,
+                              .tun_counters = tun_counters,
+                              .last_error = last_error});
+    }
+    /// "interface state" of each uplink.
+    [[nodiscard]] std::string states() const
+    {
+        std::string text;
+        const json all = status().at("uplinks");
+        for (const json& uplink : all)
+            text.append(text.empty() ? "" : ", ")
+                .append(uplink.at("interface").get<std::string>())
+                .append(" ")
+                .append(uplink.at("state").get<std::string>());
+        return text;
+    }
+
+    ClientConfig config;
+    TunnelConfig tunnel;
+    TrafficLedger ledger;
+    TunPort::Counters tun_counters;
+    std::vector<RankedUplink> uplinks;
+    std::vector<SubflowView> flows;
+    std::optional<Target> via;
+    std::string last_error;
+    bool established = false;
+    bool was_up = false;
+    bool mptcp = false;
+};
+
+} // namespace
+
+TEST_CASE("the overall state follows the session and the uplinks that should carry")
+{
+    struct Case {
+        bool was_up;
+        bool established;
+        bool second_carries;
+        const char* state;
+    };
+    for (const auto& each :
+         {Case{false, false, false, "connecting"}, Case{true, false, false, "down"},
+          Case{true, true, true, "up"}, Case{true, true, false, "degraded"}}) {
+        CAPTURE(each.state);
+        Fixture fixture;
+        fixture.add_uplink("wifi", "10.1.0.2");
+        fixture.add_uplink("lte", "10.2.0.2");
+        fixture.was_up = each.was_up;
+        fixture.established = fixture.mptcp = each.established;
+        if (each.established) fixture.add_flow("wifi", "10.1.0.2:40000");
+        if (each.second_carries) fixture.add_flow("lte", "10.2.0.2:40001");
+        CHECK(fixture.status().at("state") == each.state);
+    }
+}
+
+TEST_CASE("an uplink without a subflow says what is missing")
+{
+    struct Case {
+        const char* name;
+        void (*change)(Fixture&, Uplink&);
+        const char* state;
+        const char* reason;
+    };
+    for (const auto& each : {
+             Case{"absent", [](Fixture&, Uplink&uplink) { uplink.index = 0; }, "down",
+                  "no such interface"},
+             Case{"no carrier", [](Fixture&, Uplink&uplink) { uplink.running = false; }, "down",
+                  "no carrier or administratively down"},
+             Case{"no address", [](Fixture&, Uplink&uplink) { uplink.addresses.clear(); }, "down",
+                  "no usable address"},
+             Case{"no route", [](Fixture&, Uplink&uplink) { uplink.route_v4 = false; }, "down",
+                  "no usable address"},
+             Case{"no session", [](Fixture&fixture, Uplink&) { fixture.established = false; },
+                  "connecting", "no session with the server"},
+             Case{"plain TCP", [](Fixture&fixture, Uplink&) { fixture.mptcp = false; }, "idle",
+                  "the connection fell back to plain TCP, which uses one uplink"},
+             Case{"no subflow", [](Fixture&, Uplink&) {}, "connecting", "no subflow yet"},
+         }) {
+        CAPTURE(each.name);
+        Fixture fixture;
+        fixture.establish();
+        each.change(fixture, fixture.add_uplink("wifi", "10.1.0.2"));
+        const json status = fixture.status();
+        CHECK(status.at("uplinks").at(0).at("state") == each.state);
+        CHECK(status.at("uplinks").at(0).at("reason") == each.reason);
+        CHECK(status.at("state") != "up");
+    }
+}
+
+TEST_CASE("an uplink whose subflow is established is active")
+{
+    Fixture fixture;
+    fixture.establish();
+    fixture.add_uplink("wifi", "10.1.0.2");
+    fixture.add_flow("wifi", "10.1.0.2:40000");
+    CHECK(fixture.states() == "wifi active");
+    CHECK(fixture.status().at("uplinks").at(0).at("reason") == "carries traffic");
+}
+
+TEST_CASE("an uplink whose subflow is not established is still connecting")
+{
+    Fixture fixture;
+    fixture.establish();
+    fixture.add_uplink("wifi", "10.1.0.2");
+    fixture.add_flow("wifi", "10.1.0.2:40000").tcp_state = 2;
+    CHECK(fixture.states() == "wifi connecting");
+    CHECK(fixture.status().at("state") == "degraded");
+}
+
+TEST_CASE("a backup stands by while a better uplink works, which is no lack")
+{
+    Fixture fixture;
+    fixture.establish();
+    fixture.add_uplink("wifi", "10.1.0.2");
+    fixture.add_uplink("lte", "10.2.0.2", Priority::backup);
+    fixture.add_flow("wifi", "10.1.0.2:40000");
+    fixture.add_flow("lte", "10.2.0.2:40001", Flag::backup);
+    CHECK(fixture.states() == "wifi active, lte standby");
+    CHECK(fixture.status().at("state") == "up");
+}
+
+TEST_CASE("a backup carries when no better uplink works")
+{
+    Fixture fixture;
+    fixture.establish();
+    fixture.add_uplink("wifi", "10.1.0.2").running = false;
+    fixture.add_uplink("lte", "10.2.0.2", Priority::backup);
+    fixture.add_flow("lte", "10.2.0.2:40001", Flag::backup);
+    CHECK(fixture.states() == "wifi down, lte active");
+    CHECK(fixture.status().at("uplinks").at(1).at("reason") ==
+          "backup, carries traffic because no better uplink works");
+    CHECK(fixture.status().at("state") == "degraded");
+}
+
+TEST_CASE("a better subflow that is not established does not let a backup stand by")
+{
+    Fixture fixture;
+    fixture.establish();
+    fixture.add_uplink("wifi", "10.1.0.2");
+    fixture.add_uplink("lte", "10.2.0.2", Priority::backup);
+    fixture.add_flow("wifi", "10.1.0.2:40000").tcp_state = 2;
+    fixture.add_flow("lte", "10.2.0.2:40001", Flag::backup);
+    CHECK(fixture.states() == "wifi connecting, lte active");
+}
+
+TEST_CASE("an uplink that is never used lacks nothing")
+{
+    Fixture fixture;
+    fixture.establish();
+    fixture.add_uplink("wifi", "10.1.0.2");
+    fixture.add_flow("wifi", "10.1.0.2:40000");
+    fixture.add_uplink("dear", "10.2.0.2", Priority::never).running = false;
+    CHECK(fixture.states() == "wifi active, dear unused");
+    CHECK(fixture.status().at("state") == "up");
+}
+
+TEST_CASE("an uplink shows the address in use, else its first one")
+{
+    Fixture fixture;
+    fixture.establish();
+    fixture.add_uplink("wifi", "10.1.0.2").addresses.push_back(address("10.1.0.3"));
+    CHECK(fixture.status().at("uplinks").at(0).at("address") == "10.1.0.2");
+    fixture.add_flow("wifi", "10.1.0.3:40000");
+    CHECK(fixture.status().at("uplinks").at(0).at("address") == "10.1.0.3");
+    fixture.flows.clear();
+    fixture.uplinks.front().uplink.addresses.clear();
+    CHECK(fixture.status().at("uplinks").at(0).at("address") == "");
+}
+
+TEST_CASE("an uplink shows what it carried over the lives of its subflows")
+{
+    Fixture fixture;
+    fixture.establish();
+    fixture.add_uplink("wifi", "10.1.0.2");
+    auto& flow = fixture.add_flow("wifi", "10.1.0.2:40000");
+    flow.bytes_sent = 100;
+    flow.bytes_received = 10;
+    fixture.ledger.update(fixture.flows);
+    flow.local.port = 40001;
+    flow.bytes_sent = 1;
+    flow.rtt_us = 21349;
+    fixture.ledger.update(fixture.flows);
+    const json uplink = fixture.status().at("uplinks").at(0);
+    CHECK(uplink.at("tx_bytes") == 101);
+    CHECK(uplink.at("rx_bytes") == 20);
+    CHECK(uplink.at("rtt_us") == 21349);
+}
+
+TEST_CASE("before the first session there is a whole status")
+{
+    Fixture fixture;
+    json status = fixture.status();
+    CHECK(status.at("pid").is_number());
+    status.erase("pid");
+    status.erase("version");
+    CHECK(status == json::parse(R"({
+        "schema": 1, "role": "client", "state": "connecting", "server": "vpn.example.org:8684",
+        "tun": {"name": "braid0", "addresses": ["10.86.0.2/24", "fd86::2/64"], "mtu": 1400},
+        "mptcp": false, "policy": "aggregate", "uplinks": [], "lanes": [],
+        "dropped_packets": {"queue_full": 0, "unreadable": 0, "refused": 0, "undelivered": 0}})"));
+}
+
+TEST_CASE("the server is the address in use when there is one")
+{
+    Fixture fixture;
+    fixture.via = Target{.interface = "wifi", .remote = endpoint("203.0.113.5:8684")};
+    CHECK(fixture.status().at("server") == "203.0.113.5:8684");
+}
+
+TEST_CASE("the last error is shown while there is one")
+{
+    Fixture fixture;
+    CHECK_FALSE(fixture.status().contains("last_error"));
+    fixture.last_error = "no answer";
+    CHECK(fixture.status().at("last_error") == "no answer");
+}
+
+TEST_CASE("packets that were dropped are shown by reason")
+{
+    Fixture fixture;
+    fixture.tun_counters = {.unreadable = 1, .refused = 2, .undelivered = 3};
+    CHECK(fixture.status().at("dropped_packets") ==
+          json{{"queue_full", 0}, {"unreadable", 1}, {"refused", 2}, {"undelivered", 3}});
+}
+
+} // namespace braid
