@@ -139,6 +139,31 @@ class Lifecycle(unittest.TestCase):
         self.assertEqual(done.returncode, CONFIG)
         self.assertRegex(done.stderr, r"config\.yaml:2:3: .*endpiont")
 
+    def test_a_tun_set_down_and_up_gets_its_routes_back(self):
+        self.tunnel.start()
+        for change in ("down", "up"):
+            self.lab.run("client", ["ip", "link", "set", "braid0", change])
+        self.lab.wait_for(self.ping_works, 10, "ping after the TUN was down")
+        route = self.lab.run("client", ["ip", "route", "get", self.lab.internet4]).stdout
+        self.assertIn("dev braid0", route)
+
+    def test_a_deleted_tun_ends_the_daemon_and_the_host_is_put_back(self):
+        before = {role: self.host_view(role) for role in ("client", "server")}
+        self.tunnel.start()
+        for program in (self.client, self.server):
+            self.lab.run(program.role, ["ip", "link", "delete", "braid0"])
+            self.lab.wait_for(
+                lambda: program.verb("status", check=False).returncode == NOT_RUNNING, 10,
+                f"{program.name} ended")
+        for role, view in before.items():
+            self.assert_host_unchanged(role, view)
+
+    def test_a_client_without_ipv6_uses_ipv4(self):
+        self.lab.sysctl("client", {"net.ipv6.conf.all.disable_ipv6": "1",
+                                   "net.ipv6.conf.default.disable_ipv6": "1"})
+        self.tunnel.start()
+        self.assertTrue(self.ping_works())
+
     def test_uplinks_auto_finds_every_default_route(self):
         self.client.write_config("auto")
         self.tunnel.start()
