@@ -39,6 +39,51 @@ Result<Prefix> parse_network(const std::string& text)
     return prefix;
 }
 
+bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/// Whether the resolver can be asked for it. Names of digits and dots only are addresses that
+/// were mistyped; the C library would take some of them for others (1.2 is 1.0.0.2).
+bool is_host_name(std::string_view host)
+{
+    if (host.ends_with('.')) host.remove_suffix(1); // the root
+    const bool blank =
+        std::ranges::any_of(host, [](unsigned char c) { return c <= ' ' || c == 0x7f; });
+    const bool empty_label = host.empty() || host.starts_with('.') || host.ends_with('.') ||
+                             host.find("..") != std::string_view::npos;
+    const bool digits = std::ranges::all_of(host, [](char c) { return is_digit(c) || c == '.'; });
+    return !blank && !empty_label && !digits;
+}
+
+Result<HostPort> parse_server_endpoint(const std::string& text)
+{
+    auto endpoint = HostPort::parse(text);
+    if (!endpoint) return endpoint;
+    const auto& host = endpoint->host;
+    const auto address = Address::parse(host);
+    if (address && (address->is_any() || address->is_multicast()))
+        return fail(std::errc::invalid_argument, "'" + host + "' is no address of a host");
+    if (!address && !is_host_name(host))
+        return fail(std::errc::invalid_argument,
+                    "'" + host + "' is neither an address nor a host name",
+                    "for example vpn.example.org:8684");
+    return endpoint;
+}
+
+/// Whether all of it lies where no packet leaves this host, or goes to many.
+bool is_unroutable(const Prefix& route)
+{
+    const auto within = [&](std::string_view text) {
+        const auto network = Prefix::parse(text).value();
+        return route.length >= network.length && network.contains(route.address);
+    };
+    constexpr std::array<std::string_view, 4> networks{"127.0.0.0/8", "::1", "224.0.0.0/4",
+                                                       "ff00::/8"};
+    return std::ranges::any_of(networks, within);
+}
+
 void read_server(const YamlNode& server, ClientConfig::Server& out)
 {
     server.fields({"endpoint", "public_key"});
@@ -48,11 +93,12 @@ void read_server(const YamlNode& server, ClientConfig::Server& out)
     if (endpoints.present() && entries.empty()) endpoints.problem("the list is empty");
     for (const auto& entry : entries) {
         HostPort endpoint;
-        if (entry.read(endpoint, HostPort::parse)) out.endpoints.push_back(endpoint);
+        if (entry.read(endpoint, parse_server_endpoint)) out.endpoints.push_back(endpoint);
     }
-    server["public_key"]
-        .required("public_key: KEY, as printed by 'braid-server pubkey' on the server")
-        .read(out.public_key, PublicKey::parse);
+    const auto key = server["public_key"].required(
+        "public_key: KEY, as printed by 'braid-server pubkey' on the server");
+    if (key.read(out.public_key, PublicKey::parse) && out.public_key == PublicKey{})
+        key.problem("all zeros is nobody's key");
 }
 
 /// Yields our own public key.
@@ -122,6 +168,8 @@ void read_routes(const YamlNode& node, std::vector<Prefix>& out)
     for (const auto& entry : node.items(ClientConfig::max_routes)) {
         Prefix route;
         if (!entry.read(route, parse_network)) continue;
+        if (is_unroutable(route))
+            entry.problem(route.text() + " is loopback or multicast, which no tunnel carries");
         if (!seen.insert(route).second) entry.problem(route.text() + " is listed twice");
         out.push_back(route);
     }

@@ -57,7 +57,8 @@ Result<Prefix> parse_peer_address(const std::string& text)
 {
     auto prefix = Prefix::parse(text);
     if (!prefix) return prefix;
-    if (prefix->address.is_multicast() || (prefix->address.is_any() && prefix->is_host()))
+    const auto& address = prefix->address;
+    if (address.is_multicast() || address.is_loopback() || (address.is_any() && prefix->is_host()))
         return fail(std::errc::invalid_argument, "'" + text + "' is no address of a host");
     if (prefix->is_host() || prefix->has_host_bits()) return Prefix::host(prefix->address);
     return prefix;
@@ -148,6 +149,7 @@ PeerConfig read_peer(const YamlNode& node, const ConfigSource& source, const Ser
     const auto key =
         node["public_key"].required("public_key: KEY, as printed by 'braid-client pubkey' there");
     if (key.read(peer.public_key, PublicKey::parse)) {
+        if (peer.public_key == PublicKey{}) key.problem("all zeros is nobody's key");
         const auto [owner, free] = taken.keys.emplace(peer.public_key, title_of(peer));
         if (!free) key.problem("this is the key of " + owner->second + " already");
     }

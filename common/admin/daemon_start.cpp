@@ -20,6 +20,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -202,6 +203,9 @@ Error conclude(const StartResult& result, Child& child, StartPatience patience,
     case StartEnd::died: {
         const auto status = child.wait(stop_timeout);
         const std::string how = status ? text_of(*status) : "without a word";
+        if (status == 0) // as after SIGTERM: it has ended as it should
+            return plain(std::errc::operation_canceled,
+                         "the daemon was stopped before it was ready", log);
         return plain(std::errc::no_such_process, "the daemon ended " + how + " before it was ready",
                      log);
     }
@@ -221,24 +225,63 @@ Error conclude(const StartResult& result, Child& child, StartPatience patience,
     return {};
 }
 
-/// One line about the daemon that runs already.
-ExitCode already_running(const Instance& instance, const Console& console)
+/// How waiting for a daemon that holds the lock has ended.
+struct OtherDaemon {
+    std::optional<InstanceLock> lock{}; ///< it has ended, and the lock is ours
+    std::optional<std::string> state{}; ///< what it has told last; none: it does not answer
+    [[nodiscard]] bool is_up() const { return state == "up" || state == "degraded"; }
+};
+
+/// The state that a daemon tells of itself; none when it does not answer in time.
+std::optional<std::string> told_state(const DaemonSettings& settings, TimePoint deadline)
 {
-    const auto reply = control_request(instance.settings().control_socket, {{"request", "status"}},
-                                       request_timeout);
-    std::string state = "starting";
-    if (reply && reply->contains("status")) state = reply->at("status").value("state", "unknown");
-    console.out << "already running: " << state << '\n';
-    return ExitCode::ok;
+    constexpr Duration least = 100ms; // so that one that is up is heard at the deadline too
+    const auto patience = std::clamp<Duration>(deadline - Clock::now(), least, request_timeout);
+    const auto reply = control_request(settings.control_socket, {{"request", "status"}}, patience);
+    if (!reply || !reply->contains("status")) return std::nullopt;
+    const auto& status = reply->at("status");
+    const bool tells = status.contains("state") && status.at("state").is_string();
+    return tells ? std::optional{status.at("state").get<std::string>()} : std::nullopt;
+}
+
+/// Waits until the instance lock is ours, or the daemon that holds it is up.
+Result<OtherDaemon> take_lock_or_await(const DaemonSettings& settings, TimePoint deadline)
+{
+    constexpr auto period = 100ms;
+    for (;;) {
+        auto lock = InstanceLock::take(settings);
+        if (!lock) return fail(lock.error());
+        if (*lock) return OtherDaemon{.lock = std::move(*lock)};
+        OtherDaemon other{.state = told_state(settings, deadline)};
+        if (other.is_up() || Clock::now() >= deadline) return other;
+        std::this_thread::sleep_for(std::min<Duration>(period, deadline - Clock::now()));
+    }
+}
+
+/// Tells of the daemon that runs already.
+ExitCode already_running(const OtherDaemon& other, const DaemonSettings& settings,
+                         const Console& console)
+{
+    if (other.is_up()) {
+        console.out << "already running: " << *other.state << '\n';
+        return ExitCode::ok;
+    }
+    const std::string what = other.state
+                                 ? "but its state is still '" + *other.state + "'"
+                                 : "but does not answer on " + settings.control_socket.native();
+    return console.fail(ExitCode::timed_out,
+                        {std::make_error_code(std::errc::timed_out), "already running, " + what,
+                         "see its log " + settings.background_log().native()});
 }
 
 } // namespace
 
 ExitCode start_daemon(Instance& instance, StartPatience patience, const Console& console)
 {
-    const auto lock = InstanceLock::take(instance.settings());
-    if (!lock) return console.fail(lock.error());
-    if (!*lock) return already_running(instance, console);
+    const auto deadline = Clock::now() + patience.ready;
+    const auto other = take_lock_or_await(instance.settings(), deadline);
+    if (!other) return console.fail(other.error());
+    if (!other->lock) return already_running(*other, instance.settings(), console);
 
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) < 0)
@@ -258,7 +301,7 @@ ExitCode start_daemon(Instance& instance, StartPatience patience, const Console&
     to_parent.reset(); // so that the pipe ends with the child
 
     Child child{pid};
-    const auto result = await_start(reports.get(), signals.fd(), Clock::now() + patience.ready);
+    const auto result = await_start(reports.get(), signals.fd(), deadline);
     const bool reported = result.end == StartEnd::reported;
     if (reported && result.last.kind == StartReport::Kind::ready) {
         console.out << "started (pid " << pid << ")\n";

@@ -43,7 +43,7 @@ class Judgement(unittest.TestCase):
             (1, replace(GOOD, cut=replace(CUT, complete=False))),
             (2, replace(GOOD, cut=replace(CUT, stall_ms=1000.0))),
             (2, replace(GOOD, cut=replace(CUT, stall_ms=float("inf")))),
-            (3, replace(GOOD, cut=replace(CUT, gap_ms=300.0))),
+            (3, replace(GOOD, cut=replace(CUT, gap_ms=500.0))),
             (4, replace(GOOD, cut=replace(CUT, uplink_bytes={"wifi": 1, "lte": 0}))),
             (5, replace(GOOD, cut=replace(CUT, carried_again_s=None))),
         ):

@@ -74,8 +74,9 @@ private:
         const auto control =
             DaemonControl::open(loop, settings_.control_socket,
                                 {.status =
-                                     [] {
-                                         return json{{"state", "up"}};
+                                     [&] {
+                                         const bool waits = behaviour_ == Behaviour::waits;
+                                         return json{{"state", waits ? "connecting" : "up"}};
                                      },
                                  .stop =
                                      [&] {
@@ -162,6 +163,64 @@ TEST_CASE("starting a running daemon and stopping a stopped one succeed with a l
     REQUIRE(bench.stop() == ExitCode::ok);
     CHECK(bench.stop() == ExitCode::ok);
     CHECK(bench.out.str() == "not running\n");
+}
+
+TEST_CASE("a daemon that runs but is not up is waited for, and told when it does not get up")
+{
+    Bench bench{Behaviour::waits};
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(static_cast<int>(run_daemon(bench.instance, bench.console())));
+    const auto deadline = Clock::now() + 20s;
+    const auto& socket = bench.instance.settings().control_socket;
+    while (!control_request(socket, {{"request", "status"}}, 10s) && Clock::now() < deadline)
+        std::this_thread::sleep_for(1ms);
+    CHECK(bench.start({.ready = 10ms}) == ExitCode::timed_out);
+    CHECK(
+        bench.err.str().starts_with("error: already running, but its state is still 'connecting'"));
+    ::kill(child, SIGHUP);
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    CHECK(status == 0);
+    CHECK_FALSE(bench.instance.changed());
+}
+
+TEST_CASE("a start waits for the lock of a daemon that is silent, and takes its place when it ends")
+{
+    Bench bench{Behaviour::serves};
+    auto lock = InstanceLock::take(bench.instance.settings());
+    REQUIRE(lock);
+    REQUIRE(*lock);
+    CHECK(bench.start({.ready = 10ms}) == ExitCode::timed_out);
+    CHECK(bench.err.str().starts_with("error: already running, but does not answer on "));
+
+    const pid_t child = ::fork();
+    if (child == 0) {
+        lock->reset(); // the parent's is still there
+        ::_exit(static_cast<int>(bench.start()));
+    }
+    lock->reset();
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    CHECK(status == 0);
+    CHECK(bench.instance.changed());
+}
+
+TEST_CASE("a daemon that is stopped before it is ready is told as that")
+{
+    Bench bench{Behaviour::waits};
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const bool failed = bench.start() == ExitCode::failure;
+        const bool told =
+            bench.err.str().starts_with("error: the daemon was stopped before it was ready");
+        ::_exit(failed && told ? 0 : 1);
+    }
+    const auto deadline = Clock::now() + 20s;
+    while (!bench.instance.changed() && Clock::now() < deadline) std::this_thread::sleep_for(1ms);
+    CHECK(bench.stop() == ExitCode::ok);
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    CHECK(status == 0);
 }
 
 TEST_CASE("a daemon that fails to start is reported with its status, text and hint")

@@ -126,6 +126,14 @@ TEST_CASE("each mistake is told at its place, with a remedy")
              "the network is 10.0.0.0/8"},
         Case{"routes: [10.0.0.0/33]", "3:10: routes[0]: '10.0.0.0/33' is not an IP prefix", ""},
         Case{"routes: ['::/0', '::/0']", "3:18: routes[1]: ::/0 is listed twice", ""},
+        Case{"routes: [127.1.0.0/16]",
+             "3:10: routes[0]: 127.1.0.0/16 is loopback or multicast, which no tunnel carries", ""},
+        Case{"routes: ['::1']",
+             "3:10: routes[0]: ::1/128 is loopback or multicast, which no tunnel carries", ""},
+        Case{"routes: [239.0.0.0/8]",
+             "3:10: routes[0]: 239.0.0.0/8 is loopback or multicast, which no tunnel carries", ""},
+        Case{"routes: ['ff02::/16']",
+             "3:10: routes[0]: ff02::/16 is loopback or multicast, which no tunnel carries", ""},
         Case{"routes: default", "3:1: routes: expected a list, found a single value", ""},
         Case{"tun: {name: this-name-is-too-long}",
              "3:7: tun.name: 'this-name-is-too-long' is not a name for a TUN",
@@ -162,6 +170,35 @@ TEST_CASE("what is required is asked for with an example")
               .error()
               .text()
               .starts_with("c.yaml:1:10: server.public_key: "));
+}
+
+TEST_CASE("a server's host is a name or an address of one host")
+{
+    const auto problem = [](std::string_view host) {
+        const auto config = parse("server: {endpoint: '" + std::string{host} + ":1'}");
+        return config.error().text();
+    };
+    for (const auto* good :
+         {"a", "a.example.org.", "1a.2b", "x_y", "192.0.2.1", "[2001:db8::1]", "127.0.0.1"}) {
+        CAPTURE(good);
+        CHECK(problem(good) == "c.yaml:1:1: server.public_key: missing");
+    }
+    for (const auto* bad :
+         {"a b", " a", "a..b", ".a", ".", "a..", "256.1.1.1", "1.2.3", "7", "1.2.3.4.", "a\tb"}) {
+        CAPTURE(bad);
+        CHECK(problem(bad).ends_with("is neither an address nor a host name"));
+    }
+    for (const auto* bad : {"0.0.0.0", "[::]", "224.0.0.1", "[ff02::1]"}) {
+        CAPTURE(bad);
+        CHECK(problem(bad).ends_with("is no address of a host"));
+    }
+}
+
+TEST_CASE("a server's key of zeros only is refused")
+{
+    const auto config = parse("server: {endpoint: a:1, public_key: " + PublicKey{}.text() +
+                              "}\nidentity: {private_key_file: k}\n");
+    CHECK(config.error().text() == "c.yaml:1:25: server.public_key: all zeros is nobody's key");
 }
 
 TEST_CASE("the client's own key is not the server's")

@@ -176,6 +176,10 @@ TEST_CASE("each mistake is told at its place, with a remedy")
              "add a single address, for example 10.86.0.2"},
         Case{"peers: [{addresses: [224.0.0.1]}]",
              "3:22: peers[0].addresses[0]: '224.0.0.1' is no address of a host", ""},
+        Case{"peers: [{public_key: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=}]",
+             "3:10: peers[0].public_key: all zeros is nobody's key", ""},
+        Case{"peers: [{addresses: [127.0.0.0/8]}]",
+             "3:22: peers[0].addresses[0]: '127.0.0.0/8' is no address of a host", ""},
         Case{"peers: [{addresses: [10.86.0]}]",
              "3:22: peers[0].addresses[0]: '10.86.0' is not an IP prefix", ""},
     };

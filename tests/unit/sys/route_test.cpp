@@ -18,9 +18,10 @@ struct Fixture {
     Fixture()
     {
         REQUIRE(tun.configure({}, 1500));
-        run("ip link add other0 type dummy");
+        run("ip link add other0 type veth peer name far0");
         run("ip addr add 192.0.2.1/24 dev other0");
         run("ip addr add 2001:db8::1/64 dev other0 nodad");
+        run("ip link set far0 up");
         run("ip link set other0 up");
     }
     [[nodiscard]] Status add(std::string_view prefix) const
