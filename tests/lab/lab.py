@@ -109,7 +109,13 @@ class Lab:
         linkem = find_linkem(self._linkem)
         self._catch_signals()
         try:
-            self._run = Run()
+            # A signal between making the directory and noting it would leave it behind.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK,
+                                          {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+            try:
+                self._run = Run()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             atexit.register(self.close)
             self._make_namespaces()
             self._make_links(linkem)
