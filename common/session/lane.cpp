@@ -66,9 +66,11 @@ Lane::Lane(Loop& loop, Fd fd, Keys keys, Bytes received, Listener& listener)
     std::ranges::copy(received, in_.begin());
     in_used_ = received.size();
     if (in_used_ > 0) end_timer_.once(0ms);
-    if (const auto set = mptcp::set_congestion_control(fd_.get(), congestion_control); !set)
+    // Only TCP and MPTCP know congestion control; nothing else needs the buffer either.
+    if (const auto set = mptcp::set_congestion_control(fd_.get(), congestion_control))
+        set_send_buffer(fd_.get());
+    else
         spdlog::debug("congestion control not set reason=\"{}\"", set.error().text());
-    set_send_buffer(fd_.get());
     alive_timer_.every(ping_after);
     update_interest();
 }
