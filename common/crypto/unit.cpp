@@ -44,6 +44,12 @@ Result<std::optional<Unit>> next_unit(Bytes stream)
     return Unit{type, unit_header_size + length};
 }
 
+bool is_unit(Bytes unit, UnitType type, std::size_t size)
+{
+    const auto header = next_unit(unit);
+    return header && *header && **header == Unit{type, size} && unit.size() == size;
+}
+
 void write_unit_header(MutBytes out, UnitType type, std::size_t length) noexcept
 {
     WireWriter writer{out.first(unit_header_size)};

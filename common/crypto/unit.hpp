@@ -16,8 +16,8 @@ enum class UnitType : std::uint8_t {
     client_hello = 1,
     server_hello = 2,
     refused = 3,     ///< server to client, no body: no reason is told to strangers
-    lane_join = 4,   ///< reserved for further lanes of a session
-    lane_accept = 5, ///< reserved for further lanes of a session
+    lane_join = 4,   ///< client to server: a further lane of a session
+    lane_accept = 5, ///< server to client: its answer
     record = 6,      ///< sealed frames
     next_record = 7, ///< the same, and the first one under the sender's next key
 };
@@ -43,6 +43,9 @@ struct Unit {
 /// before anything is buffered for it. Yields nullopt when the header is incomplete.
 /// Errors (protocol_error): unknown type, or a length that the type cannot have. Close the lane.
 [[nodiscard]] Result<std::optional<Unit>> next_unit(Bytes stream);
+
+/// True for exactly one whole unit of this type and size, header included.
+[[nodiscard]] bool is_unit(Bytes unit, UnitType type, std::size_t size);
 
 /// Writes the header of a unit whose body has `length` bytes to the first unit_header_size bytes.
 void write_unit_header(MutBytes out, UnitType type, std::size_t length) noexcept;
