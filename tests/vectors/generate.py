@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Second implementation of braid's handshake, key schedule and records, after PROTOCOL.md.
+"""Second implementation of braid's handshake, joins, key schedule and records, after PROTOCOL.md.
 
-Writes the golden vectors beside it and the seeds of the fuzz targets for handshake and record;
+Writes the golden vectors beside it and the seeds of the fuzz targets handshake, join and record;
 with --check compares them with what is there instead.
 Needs python3-cryptography (Debian). HMAC, HKDF and Noise are written out here, so that the
 vectors share nothing with common/crypto but the specification.
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 CHACHA20_POLY1305, AES256_GCM = 1, 2
-CLIENT_HELLO, SERVER_HELLO, RECORD, NEXT_RECORD = 1, 2, 6, 7
+CLIENT_HELLO, SERVER_HELLO, LANE_JOIN, LANE_ACCEPT, RECORD, NEXT_RECORD = 1, 2, 4, 5, 6, 7
 VERSION = 1
 
 
@@ -136,6 +136,42 @@ def handshake_vectors(seed, psk, offered, cipher):
     }  # fmt: skip
 
 
+class Lane:
+    """One further lane of a session: both units of its join, and its keys."""
+
+    def __init__(self, secret, client_nonce, server_nonce):
+        nonces = client_nonce + server_nonce
+        self.secret, self.client_nonce, self.server_nonce = secret, client_nonce, server_nonce
+        self.ticket = derive(secret, b"braid ticket")[:16]
+        proof = derive(secret, b"braid join", client_nonce)
+        self.join = unit(LANE_JOIN, self.ticket + client_nonce + proof)
+        self.accept = unit(LANE_ACCEPT, server_nonce + derive(secret, b"braid accept", nonces))
+        root = derive(secret, b"braid keys", nonces)
+        self.client_to_server = derive(root, b"braid client")
+        self.server_to_client = derive(root, b"braid server")
+
+
+def lanes(session_secret, nonces):
+    """Lanes 1, 2, ... of a session, one for each pair of nonces."""
+    chain = session_secret
+    for client_nonce, server_nonce in nonces:
+        yield Lane(derive(chain, b"braid lane"), client_nonce, server_nonce)
+        chain = derive(chain, b"braid chain")
+
+
+def lane_join_vectors():
+    secret = hashlib.sha256(b"braid vectors session secret").digest()
+
+    def nonce_of(end, number):
+        return hashlib.sha256(f"braid vectors {end} nonce {number}".encode()).digest()[:16]
+
+    nonces = [(nonce_of("client", i), nonce_of("server", i)) for i in (1, 2, 3)]
+    vectors = {"session_secret": secret}
+    for number, lane in enumerate(lanes(secret, nonces), 1):
+        vectors |= {f"lane_{number}_{name}": value for name, value in vars(lane).items()}
+    return vectors
+
+
 class Sealer:
     """The records of one direction."""
 
@@ -193,6 +229,7 @@ def all_vectors():
     return {
         "handshake.txt": handshake_vectors("plain", no_psk, 0b01, CHACHA20_POLY1305),
         "handshake_psk.txt": handshake_vectors("psk", psk, 0b11, AES256_GCM),
+        "lane_join.txt": lane_join_vectors(),
         "derive.txt": derive_vectors(),
         "record_chacha20_poly1305.txt": record_vectors(CHACHA20_POLY1305),
         "record_aes256_gcm.txt": record_vectors(AES256_GCM),
@@ -240,6 +277,22 @@ def handshake_corpus():
     }  # fmt: skip
 
 
+def join_corpus():
+    nonces = [(bytes([1] * 16), bytes([2] * 16))] * 9
+    taken = list(lanes(bytes(32), nonces))
+    first, join, answer = taken[0], taken[0].join, taken[0].accept
+    return {
+        "join": join, "join_cut": join[:-1], "join_long": join + b"x",
+        "join_last_in_reach": taken[7].join, "join_beyond_reach": taken[8].join,
+        "join_other_proof": join[:-1] + bytes([join[-1] ^ 1]),
+        "join_other_nonce": join[:20] + bytes(16) + join[36:],
+        "join_mixed": unit(LANE_JOIN, first.ticket + taken[1].join[20:]),
+        "accept": answer, "accept_cut": answer[:-1],
+        "accept_is_join": unit(LANE_ACCEPT, join[20:]),
+        "unchanged": bytes(68), "empty": b"", "client_hello": unit(CLIENT_HELLO, b"x"),
+    }  # fmt: skip
+
+
 def record_corpus():
     sealer = Sealer(CHACHA20_POLY1305, bytes(32))
     stream = sealer.seal(b"") + sealer.seal(b"some frames") + sealer.seal(bytes(300))
@@ -255,7 +308,9 @@ def record_corpus():
 
 
 def corpora():
-    folders = {"handshake": handshake_corpus(), "record": record_corpus()}
+    folders = {
+        "handshake": handshake_corpus(), "join": join_corpus(), "record": record_corpus(),
+    }  # fmt: skip
     return {
         pathlib.Path("..", "fuzz", "corpus", folder, name): data
         for folder, files in folders.items()
