@@ -135,7 +135,7 @@ struct Recorder : Lane::Listener {
         ++sendable;
         if (sendable_hook) sendable_hook();
     }
-    void on_lane_end(const Error& reason) override
+    void on_lane_end(Lane&, const Error& reason) override
     {
         ends.push_back(reason);
         if (end_hook) end_hook();
