@@ -126,8 +126,8 @@ Result<LaneSecrets> LaneWindow::accept(Bytes unit, MutBytes out, const FillRando
     assert(out.size() >= lane_accept_size);
     const auto ticket = ticket_of(unit);
     if (!ticket) return fail(ticket.error());
-    const auto entry = find(*ticket);
-    if (entry == entries_.end())
+    const Entry* entry = find(*ticket);
+    if (entry == nullptr)
         return fail(handshake_fault::not_authentic, "lane join: unknown or used ticket");
 
     WireReader in{unit.subspan(unit_header_size + ticket->size())};
@@ -146,20 +146,22 @@ Result<LaneSecrets> LaneWindow::accept(Bytes unit, MutBytes out, const FillRando
     assert(writer.ok());
 
     auto secrets = make_secrets(entry->lane_secret, nonces);
-    take(entry);
+    take(entry->number);
     return secrets;
 }
 
-std::deque<LaneWindow::Entry>::iterator LaneWindow::find(const LaneTicket& ticket)
+const LaneWindow::Entry* LaneWindow::find(const LaneTicket& ticket) const noexcept
 {
-    return std::ranges::find(entries_, ticket, &Entry::ticket);
+    const auto found = std::ranges::find(entries_, ticket, &Entry::ticket);
+    return found == entries_.end() ? nullptr : &*found;
 }
 
-void LaneWindow::take(std::deque<Entry>::iterator entry)
+void LaneWindow::take(std::uint64_t number)
 {
-    newest_ = std::max(newest_, entry->number);
-    entries_.erase(entry);
-    while (!entries_.empty() && entries_.front().number + reach < newest_) entries_.pop_front();
+    newest_ = std::max(newest_, number);
+    std::erase_if(entries_, [&](const Entry& entry) {
+        return entry.number == number || entry.number + reach < newest_;
+    });
     draw_to(newest_ + reach);
 }
 

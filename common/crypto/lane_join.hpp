@@ -100,8 +100,8 @@ private:
         Secret<32> lane_secret;
         LaneTicket ticket{};
     };
-    [[nodiscard]] std::deque<Entry>::iterator find(const LaneTicket& ticket);
-    void take(std::deque<Entry>::iterator entry);
+    [[nodiscard]] const Entry* find(const LaneTicket& ticket) const noexcept;
+    void take(std::uint64_t number);
     void draw_to(std::uint64_t number);
 
     LaneChain chain_;

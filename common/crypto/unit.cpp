@@ -21,8 +21,7 @@ struct BodySize {
     case UnitType::lane_accept: return BodySize{1, max_handshake_body};
     case UnitType::refused: return BodySize{0, 0};
     case UnitType::record:
-    case UnitType::next_record:
-        return BodySize{record_tag_size, max_record_plaintext + record_tag_size};
+    case UnitType::next_record: return BodySize{min_tag_size, max_record_plaintext + max_tag_size};
     }
     return std::nullopt;
 }

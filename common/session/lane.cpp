@@ -276,7 +276,7 @@ void Lane::close(CloseReason reason)
 bool Lane::seal(std::span<const Bytes> segments)
 {
     if (fault_) return false;
-    std::size_t needed = record_overhead;
+    std::size_t needed = keys_.sealer.overhead();
     for (const Bytes segment : segments) needed += segment.size();
     if (needed > out_.size() - out_used_) {
         fail_later(

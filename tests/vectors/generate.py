@@ -4,7 +4,7 @@
 Writes the golden vectors beside it and the seeds of the fuzz targets handshake, join and record;
 with --check compares them with what is there instead.
 Needs python3-cryptography (Debian). HMAC, HKDF and Noise are written out here, so that the
-vectors share nothing with common/crypto but the specification.
+vectors share nothing with common/crypto but the specification; AEGIS-256 is in aegis256.py.
 """
 
 import hashlib
@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-CHACHA20_POLY1305, AES256_GCM = 1, 2
+import aegis256
+
+CHACHA20_POLY1305, AES256_GCM, AEGIS256 = 1, 2, 3
 CLIENT_HELLO, SERVER_HELLO, LANE_JOIN, LANE_ACCEPT, RECORD, NEXT_RECORD = 1, 2, 4, 5, 6, 7
 VERSION = 1
 
@@ -172,20 +174,33 @@ def lane_join_vectors():
     return vectors
 
 
+class Aegis256:
+    """AEGIS-256 in the form of an AEAD of the library."""
+
+    def __init__(self, key):
+        self.key = key
+
+    def encrypt(self, short_nonce, plaintext, associated):
+        return aegis256.encrypt(self.key, bytes(20) + short_nonce, plaintext, associated)
+
+
 class Sealer:
     """The records of one direction."""
+
+    kinds = {CHACHA20_POLY1305: ChaCha20Poly1305, AES256_GCM: AESGCM, AEGIS256: Aegis256}
 
     def __init__(self, cipher, secret):
         self.cipher, self.secret = cipher, secret
         self.expand()
 
     def expand(self):
-        kind = {CHACHA20_POLY1305: ChaCha20Poly1305, AES256_GCM: AESGCM}[self.cipher]
-        self.aead = kind(derive(self.secret, b"braid record", bytes([self.cipher])))
+        key = derive(self.secret, b"braid record", bytes([self.cipher]))
+        self.aead = self.kinds[self.cipher](key)
+        self.tag_size = 32 if self.cipher == AEGIS256 else 16
         self.n = 0
 
     def seal(self, plaintext, kind=RECORD):
-        header = bytes([kind]) + (len(plaintext) + 16).to_bytes(3, "big")
+        header = bytes([kind]) + (len(plaintext) + self.tag_size).to_bytes(3, "big")
         sealed = self.aead.encrypt(nonce(self.n), plaintext, header)
         self.n += 1
         return header + sealed
@@ -233,18 +248,28 @@ def all_vectors():
         "derive.txt": derive_vectors(),
         "record_chacha20_poly1305.txt": record_vectors(CHACHA20_POLY1305),
         "record_aes256_gcm.txt": record_vectors(AES256_GCM),
+        "record_aegis256.txt": record_vectors(AEGIS256),
     }
 
 
-def published():
-    """The vector of Noise_IKpsk2_25519_ChaChaPoly_BLAKE2b in noise_ikpsk2.txt, from outside."""
-    lines = (here / "noise_ikpsk2.txt").read_text().splitlines()
+def published(file):
+    """Vectors from outside."""
+    lines = (here / file).read_text().splitlines()
     pairs = (line.split(" = ") for line in lines if line and not line.startswith("#"))
     return {name: bytes.fromhex(value) for name, value in pairs}
 
 
-def check_published():
-    v = published()
+def check_aegis256():
+    v = published("aegis256.txt")
+    return all(
+        aegis256.encrypt(v["key"], v["nonce"], v[f"msg_{i}"], v[f"ad_{i}"])
+        == v[f"ct_{i}"] + v[f"tag_{i}"]
+        for i in range(1, 6)
+    )
+
+
+def check_noise():
+    v = published("noise_ikpsk2.txt")
     keys = v["client_private"], v["server_private"], v["client_ephemeral"], v["server_ephemeral"]
     payloads = v["payload_0"], v["payload_1"]
     first, second, noise = noise_ikpsk2(v["prologue"], keys, v["psk"], payloads)
@@ -331,7 +356,8 @@ def main():
         sys.exit("usage: generate.py [--check]")
     files = {pathlib.Path(name): render(v).encode() for name, v in all_vectors().items()}
     files |= corpora()
-    failed = [] if check_published() else ["noise_ikpsk2.txt"]
+    checks = {"noise_ikpsk2.txt": check_noise, "aegis256.txt": check_aegis256}
+    failed = [name for name, check in checks.items() if not check()]
     for name, data in files.items():
         path = here / name
         if sys.argv[1:] == []:

@@ -46,6 +46,13 @@ struct Session {
     LaneWindow window{session_secret()};
 
     [[nodiscard]] Join join() { return Join{chain}; }
+    [[nodiscard]] std::vector<Join> joins(std::size_t count)
+    {
+        std::vector<Join> all;
+        all.reserve(count);
+        while (all.size() < count) all.push_back(join());
+        return all;
+    }
     void skip(std::size_t lanes)
     {
         while (lanes-- > 0) (void)chain.next();
@@ -167,7 +174,8 @@ TEST_CASE("a window shows the tickets of the lanes within its reach that were no
     Session session;
     LaneChain chain{session_secret()};
     std::vector<LaneTicket> all;
-    for (int i = 0; i < 40; ++i) all.push_back(ticket_of(Join{chain}.unit).value());
+    all.reserve(40);
+    while (all.size() < 40) all.push_back(ticket_of(Join{chain}.unit).value());
     const auto lanes = [&](std::size_t from, std::size_t to) {
         return std::vector<LaneTicket>{all.begin() + static_cast<long>(from) - 1,
                                        all.begin() + static_cast<long>(to)};
@@ -200,8 +208,7 @@ TEST_CASE("a join is taken once")
 TEST_CASE("a recorded join is still refused when its lane is far behind")
 {
     Session session;
-    std::vector<Join> joins;
-    for (int i = 0; i < 30; ++i) joins.push_back(session.join());
+    const auto joins = session.joins(30);
     for (const auto& join : joins) CHECK_FALSE(refusal(session.window, join.unit));
     for (const auto& join : joins)
         CHECK(refusal(session.window, join.unit) == handshake_fault::not_authentic);
@@ -210,8 +217,7 @@ TEST_CASE("a recorded join is still refused when its lane is far behind")
 TEST_CASE("joins that overtake each other are all taken")
 {
     Session session;
-    std::vector<Join> joins;
-    for (std::size_t i = 0; i < LaneWindow::reach; ++i) joins.push_back(session.join());
+    auto joins = session.joins(LaneWindow::reach);
     for (auto join = joins.rbegin(); join != joins.rend(); ++join) {
         AcceptUnit reply{};
         const auto taken = session.window.accept(join->unit, reply);

@@ -103,7 +103,7 @@ inline Buffer message_frame(const Message& message)
 
 inline Buffer seal(RecordSealer& sealer, Bytes plaintext)
 {
-    Buffer record(plaintext.size() + record_overhead);
+    Buffer record(plaintext.size() + sealer.overhead());
     const std::array segments{plaintext};
     REQUIRE(sealer.seal(segments, record));
     return record;
