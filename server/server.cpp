@@ -86,7 +86,8 @@ void Server::make_room_for(const Address& newcomer)
     for (const auto& visitor : visitors_)
         present.push_back(
             {VisitorLimit::source_of(visitor->remote().address), visitor->hello_verified()});
-    const VisitorLimit limit{config_.limits.unauthenticated};
+    const VisitorLimit limit{{.in_all = config_.limits.unauthenticated,
+                              .per_source = config_.limits.unauthenticated_per_source}};
     const auto evicted = limit.evicted_for(VisitorLimit::source_of(newcomer), present);
     if (!evicted) return;
     ++counters_.turned_away;

@@ -1,5 +1,6 @@
 #include "server/visitor_limit.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace braid {
@@ -33,8 +34,8 @@ std::optional<std::size_t> VisitorLimit::evicted_for(const Prefix& newcomer,
 {
     const auto same_source = [&](const Visit& visit) { return visit.source == newcomer; };
     const auto held = static_cast<std::size_t>(std::ranges::count_if(present, same_source));
-    if (held >= most_per_source_) return oldest(present, same_source);
-    if (present.size() >= most_) return oldest(present, [](const Visit&) { return true; });
+    if (held >= bounds_.per_source) return oldest(present, same_source);
+    if (present.size() >= bounds_.in_all) return oldest(present, [](const Visit&) { return true; });
     return std::nullopt;
 }
 
