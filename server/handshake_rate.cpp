@@ -13,6 +13,9 @@ namespace {
 /// family:8 length:8 address:128, padded with zeros, so that no two sources look alike.
 constexpr std::size_t hashed_size = 18;
 
+/// Turns a whole bucket of a source into half of that for all.
+constexpr auto reserve_divisor = 2 * HandshakeRate::burst_per_source / HandshakeRate::burst_total;
+
 static_assert(crypto_shorthash_KEYBYTES == std::tuple_size_v<HandshakeRate::Key>);
 
 /// What has been taken of a bucket and not come back yet.
@@ -38,7 +41,8 @@ bool HandshakeRate::allows(const Prefix& source, TimePoint now) noexcept
     for (std::size_t row = 0; row < rows; ++row)
         least = std::min(least, debt(sources_[row][place[row]], now));
     if (least + token_of_source_ > burst_per_source) return false;
-    if (debt(all_, now) + token_of_all_ > burst_total) return false;
+    const Duration left_to_others = least / reserve_divisor;
+    if (debt(all_, now) + token_of_all_ > burst_total - left_to_others) return false;
 
     for (std::size_t row = 0; row < rows; ++row) {
         FullAt& cell = sources_[row][place[row]];

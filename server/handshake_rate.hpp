@@ -9,8 +9,11 @@
 /// aim at it without the key. Of a source that meets 200 busy ones, all cells are shared with
 /// probability 0.001; by then these have used up the bucket for all long ago.
 ///
-/// That bucket is what a botnet can empty: while it does, a new client has to try again and again
-/// until it meets a token. Existing sessions need none, nor do lanes that join them.
+/// Of the bucket for all, a source may take the less the more it has taken of its own: who has
+/// emptied that leaves half of the other to those who have not. So a few busy sources do not keep
+/// a newcomer out, though their rates add up to the total. More sources than that (20, by the
+/// defaults) can, without being busy: then a new client has to try again until it meets a token.
+/// Existing sessions need none, nor do lanes that join them.
 #pragma once
 
 #include "common/base/ip.hpp"
@@ -37,8 +40,8 @@ public:
     HandshakeRate(const Limits& limits, const Key& key) noexcept;
 
     /// Takes a token of `source` (VisitorLimit::source_of) and one of all, or none and yields
-    /// false when one of these buckets is empty: a source that has had its share takes nothing
-    /// from the others.
+    /// false when there is none for it: a source that has had its share takes nothing from the
+    /// others.
     [[nodiscard]] bool allows(const Prefix& source, TimePoint now) noexcept;
 
 private:

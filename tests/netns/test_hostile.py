@@ -3,7 +3,8 @@
 
 The tunnel's rate is that of its emulated uplinks, which this machine can carry with ease, so that
 what is missing during an attack was lost by the server. Attackers and server share the
-processors: the attackers are held to a thousand connections a second.
+processors: the attackers are held to two thousand connections a second, half of what the
+tunnel was seen to stand.
 """
 
 import json
@@ -81,7 +82,7 @@ class Scene:
     def attack(self, mode, *words, connections=200):
         """The attackers' Popens: one for each family, with half of the rate."""
         return [self.lab.popen("internet", [
-            sys.executable, ATTACK, mode, host, "8684", "--seconds", "60", "--rate", "500",
+            sys.executable, ATTACK, mode, host, "8684", "--seconds", "60", "--rate", "1000",
             "--connections", str(connections), "--mptcp", "--sources", ",".join(sources), *words])
             for host, sources in ((self.lab.server4, SOURCES4), (self.lab.server6, SOURCES6))]
 
@@ -173,7 +174,7 @@ class Strangers(Hostile):
         self.endure("drip", connections=100)
 
     def test_a_recorded_hello_sent_again_and_again(self):
-        self.endure("replay", "--file", self.recording)
+        self.endure("replay", "--file", self.recording, newcomer=True)
 
 
 class Peers(Hostile):
