@@ -7,11 +7,12 @@ What the modes do on each connection:
   garbage  one of: random bytes; the header of a unit that is too long; half a unit; a client
            hello and a lane join of random bytes, which have the right size; stays
   drip     sends a client hello of random bytes, a byte per 30 ms; stays
-  replay   sends the unit that `record` has saved; stays
+  replay   sends the unit that `record` or `sniff` has saved; stays
 Where the server closes a connection, a new one takes its place. Prints one line of JSON at its end,
 also on SIGTERM.
 
-`record` is the other end: it waits for a connection and saves the first bytes that come.
+`record` is the other end: it waits for a connection and saves the first bytes that come. `sniff`
+listens on a device for the first unit of a kind that a TCP segment over IPv4 begins with.
 
 It is paced (--rate), since in the lab it shares the processors with the server that it attacks.
 """
@@ -33,6 +34,7 @@ import time
 
 IPPROTO_MPTCP = 262
 IP_BIND_ADDRESS_NO_PORT = 24  # the kernel chooses the port when it knows both ends
+ETH_P_ALL = 3  # linux/if_ether.h
 UNIT_HEADER_BYTES = 4
 HELLO_BODY_BYTES = 114
 JOIN_BODY_BYTES = 64
@@ -224,9 +226,10 @@ class Attack:
 
     def _drop(self, connection, why):
         self._tally[why] += 1
-        if connection.established and why == "closed_by_server":
-            kind = connection.first[0] if connection.first else None
-            self._answers["none" if kind is None else UNIT_NAMES.get(kind, str(kind))] += 1
+        if connection.first:
+            self._answers[UNIT_NAMES.get(connection.first[0], "other")] += 1
+        elif why == "closed_by_server":
+            self._answers["none"] += 1
         del self._open[connection.fileno()]
         connection.socket.close()
 
@@ -245,6 +248,32 @@ def record(options):
     with open(options.file, "wb") as file:
         file.write(data)
     return {"recorded": len(data)}
+
+
+def tcp_payload(packet, port):
+    """What a TCP segment to the port carries; empty for all other packets."""
+    if packet[0] >> 4 != 4 or packet[9] != socket.IPPROTO_TCP:
+        return b""
+    total, segment = int.from_bytes(packet[2:4], "big"), 4 * (packet[0] & 15)
+    if int.from_bytes(packet[segment + 2:segment + 4], "big") != port:
+        return b""
+    return packet[segment + 4 * (packet[segment + 12] >> 4):total]
+
+
+def sniff(options):
+    """Saves the first whole unit of the kind."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL)) as listener:
+        listener.bind((options.device, ETH_P_ALL))
+        listener.settimeout(options.seconds)
+        print(json.dumps({"listening": options.port}), flush=True)
+        while True:
+            payload = tcp_payload(listener.recv(65536), options.port)
+            length = UNIT_HEADER_BYTES + int.from_bytes(payload[1:UNIT_HEADER_BYTES], "big")
+            if payload[:1] == bytes([options.kind]) and len(payload) >= length:
+                break
+    with open(options.file, "wb") as file:
+        file.write(payload[:length])
+    return {"recorded": length}
 
 
 def attack(options):
@@ -273,13 +302,20 @@ def parse():
         mode.add_argument("--sources", type=lambda text: text.split(","), default=[None],
                           help="own addresses to come from in turn, with commas")
         mode.add_argument("--file", required=name == "replay",
-                          help="what `record` has saved" if name == "replay" else argparse.SUPPRESS)
+                          help="what `record` or `sniff` has saved" if name == "replay" else argparse.SUPPRESS)
         mode.set_defaults(function=attack)
     recorder = modes.add_parser("record")
     recorder.add_argument("port", type=int)
     recorder.add_argument("file")
     recorder.add_argument("--seconds", type=float, default=10.0, help="patience")
     recorder.set_defaults(function=record)
+    sniffer = modes.add_parser("sniff")
+    sniffer.add_argument("device")
+    sniffer.add_argument("port", type=int)
+    sniffer.add_argument("kind", type=int, help="of unit")
+    sniffer.add_argument("file")
+    sniffer.add_argument("--seconds", type=float, default=60.0, help="patience with silence")
+    sniffer.set_defaults(function=sniff)
     return parser.parse_args()
 
 

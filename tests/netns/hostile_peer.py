@@ -21,7 +21,7 @@ from generate import (CHACHA20_POLY1305, CLIENT_HELLO, VERSION, Noise, Sealer, a
 HELLO_BYTES, SERVER_HELLO_BYTES = 118, 69
 MESSAGE_FRAME = 2
 HELLO, PING = 1, 3
-PINGS_PER_RECORD = 4000
+LONGEST_WAIT_S = 0.005
 SOFTWARE = b"hostile"
 
 
@@ -60,33 +60,51 @@ def shake_hands(connection, own, server):
     return Sealer(chosen[0], hkdf(noise.ck, b"")[0][:32])
 
 
-def flood(connection, sealer, options):
-    """Sends pings until the time is over or the server has enough of it."""
-    pings = frame(bytes([PING]) + bytes(8)) * PINGS_PER_RECORD
-    report = {"sent": 0, "received": 0, "closed": False}
-    end = time.monotonic() + options.seconds
-    connection.setblocking(False)
-    record = b""
-    wanted = select.POLLOUT | (0 if options.deaf else select.POLLIN)
-    poll = select.poll()
-    poll.register(connection, wanted)
-    try:
-        while time.monotonic() < end:
-            for _, events in poll.poll(100):
-                if events & select.POLLIN:
-                    got = connection.recv(1 << 20)
-                    if not got:
-                        raise ConnectionError
-                    report["received"] += len(got)
-                elif events & (select.POLLERR | select.POLLHUP):
-                    raise ConnectionError
-                if events & select.POLLOUT:
-                    record = record or sealer.seal(pings)
-                    sent = connection.send(record)
-                    record, report["sent"] = record[sent:], report["sent"] + sent
-    except ConnectionError:
-        report["closed"] = True
-    return report
+class Flood:
+    """Sends pings at a rate until the time is over or the server has enough of it."""
+
+    def __init__(self, connection, sealer, options):
+        self._connection, self._sealer, self._options = connection, sealer, options
+        self._pings = frame(bytes([PING]) + bytes(8)) * options.pings_per_record
+        self._unsent = b""
+        self._sent = self._received = 0
+
+    def run(self):
+        """Yields the report."""
+        self._connection.setblocking(False)
+        self._began = time.monotonic()
+        try:
+            while (passed := time.monotonic() - self._began) < self._options.seconds:
+                self._turn(self._options.mbit * 1e6 / 8 * passed)
+        except ConnectionError:
+            return self._report(closed=True)
+        return self._report(closed=False)
+
+    def _report(self, closed):
+        return {"sent": self._sent, "received": self._received, "closed": closed}
+
+    def _turn(self, due):
+        """Sends until `due` bytes have gone in all, or no more fits; waits for what comes next."""
+        if self._sent < due and self._send():
+            return
+        reading = [] if self._options.deaf else [self._connection]
+        writing = [self._connection] if self._sent < due else []
+        readable, _, _ = select.select(reading, writing, [], LONGEST_WAIT_S)
+        if readable:
+            part = self._connection.recv(1 << 20)
+            if not part:
+                raise ConnectionError
+            self._received += len(part)
+
+    def _send(self):
+        self._unsent = self._unsent or self._sealer.seal(self._pings)
+        try:
+            length = self._connection.send(self._unsent)
+        except BlockingIOError:
+            return False
+        self._unsent = self._unsent[length:]
+        self._sent += length
+        return not self._unsent
 
 
 def main():
@@ -96,13 +114,15 @@ def main():
     parser.add_argument("key_file", type=Path)
     parser.add_argument("server_key", type=base64.b64decode)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--mbit", type=float, default=100, help="a second, at most")
+    parser.add_argument("--pings-per-record", type=int, default=4000)
     parser.add_argument("--deaf", action="store_true", help="read nothing")
     options = parser.parse_args()
     own = base64.b64decode(options.key_file.read_text())
     with socket.create_connection((options.host, options.port), timeout=10) as connection:
         sealer = shake_hands(connection, own, options.server_key)
         connection.sendall(sealer.seal(frame(bytes([HELLO, len(SOFTWARE)]) + SOFTWARE)))
-        print(json.dumps(flood(connection, sealer, options)), flush=True)
+        print(json.dumps(Flood(connection, sealer, options).run()), flush=True)
 
 
 if __name__ == "__main__":

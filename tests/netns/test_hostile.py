@@ -211,10 +211,10 @@ class Peers(Hostile):
         self.lab.wait_for(lambda: other.rate(1.2) > 10, 15, "the peer's download goes on")
 
     def flood_of_pings(self, *words):
-        """The report of a hostile peer that has the second client's key."""
+        """The report of a hostile peer that has the second client's key, and a fast link."""
         quiet = self.download.rate(QUIET_S)
         with ServerWatch(self.scene.server_pid) as watch:
-            peer = self.lab.popen("client2", [
+            peer = self.lab.popen("internet", [
                 sys.executable, HOSTILE_PEER, self.lab.server4, "8684", self.second.key,
                 self.scene.server.public_key, "--seconds", str(ATTACK_S + 2), *words])
             time.sleep(1)

@@ -14,12 +14,14 @@ import time
 import unittest
 
 from measure import LogTail
-from tunnel import Tunnel
+from tunnel import ROOT, Tunnel
 
+ATTACK = ROOT / "tests" / "lab" / "attack.py"
 AWAY_S = float(os.environ.get("BRAID_AWAY_SECONDS", "20"))
 ASLEEP_S = 15
 BACK_S = 5            # from the return of an uplink to an answer through the tunnel
 RESTARTED_S = 2
+LANE_JOIN = 4         # the unit
 UPLINKS = ("wifi", "lte")
 
 # One connection, on which each word from stdin goes there and back; prints the seconds it took.
@@ -119,15 +121,37 @@ class Resume(unittest.TestCase):
         self.assert_resumed()
         self.client.wait_active(*UPLINKS)
 
-    def test_after_the_laptop_was_asleep(self):
+    def sleep_and_wake(self):
         pid = self.client.pid()
         os.kill(pid, signal.SIGSTOP)
         try:
             time.sleep(ASLEEP_S)
         finally:
             os.kill(pid, signal.SIGCONT)
+
+    def test_after_the_laptop_was_asleep(self):
+        self.sleep_and_wake()
         self.assert_resumed()
         self.client.wait_active(*UPLINKS)
+
+    def test_a_join_that_somebody_has_recorded_is_of_no_use(self):
+        path = self.lab.directory / "join"
+        sniffer = self.lab.popen("server", [sys.executable, ATTACK, "sniff", "eth0", "8684",
+                                            str(LANE_JOIN), path])
+        self.lab.wait_for(lambda: sniffer.log_path.read_bytes(), 5, "sniffer listening")
+        self.sleep_and_wake()
+        self.assert_resumed()
+        self.assertEqual(sniffer.wait(5), 0, sniffer.log_path.read_text())
+
+        log = LogTail(self.server.log)
+        replay = self.lab.run("internet", [sys.executable, ATTACK, "replay", self.lab.server4,
+                                           "8684", "--file", path, "--seconds", "2",
+                                           "--connections", "20", "--rate", "50"])
+        report = json.loads(replay.stdout)
+        self.assertGreater(report["connected"], 10, report)
+        self.assertNotIn("lane_accept", report["answers"], report)
+        self.assertNotIn("session ", log.text())
+        self.conversation.say("still here")
 
     def test_a_server_that_was_restarted_gets_a_new_handshake(self):
         self.server.verb("restart")
