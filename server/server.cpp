@@ -12,6 +12,13 @@ constexpr auto expiry_period = 10min;
 /// Then the descriptors of the sessions get their turn again.
 constexpr int accepts_per_turn = 16;
 
+HandshakeRate::Key random_key()
+{
+    HandshakeRate::Key key;
+    fill_random(key);
+    return key;
+}
+
 } // namespace
 
 Server::Server(Loop& loop, const ServerConfig& config, const Identity& identity, Tun& tun)
@@ -19,6 +26,9 @@ Server::Server(Loop& loop, const ServerConfig& config, const Identity& identity,
       config_(config),
       identity_(identity),
       table_(config.peers),
+      handshake_rate_({.per_source = config.limits.handshakes_per_second_per_source,
+                       .total = config.limits.handshakes_per_second},
+                      random_key()),
       tun_(loop, tun, pool_, *this),
       accept_timer_(loop,
                     [this] {
@@ -88,7 +98,8 @@ void Server::make_room_for(const Address& newcomer)
     for (const auto& visitor : visitors_)
         present.push_back(
             {VisitorLimit::source_of(visitor->remote().address), visitor->keys_known()});
-    const VisitorLimit limit{config_.limits.unauthenticated};
+    const VisitorLimit limit{{.in_all = config_.limits.unauthenticated,
+                              .per_source = config_.limits.unauthenticated_per_source}};
     const auto evicted = limit.evicted_for(VisitorLimit::source_of(newcomer), present);
     if (!evicted) return;
     ++counters_.turned_away;
@@ -99,9 +110,12 @@ void Server::make_room_for(const Address& newcomer)
     forget(visitor);
 }
 
-bool Server::allows_handshake(const Visitor&)
+bool Server::allows_handshake(const Visitor& visitor)
 {
-    return true;
+    const auto source = VisitorLimit::source_of(visitor.remote().address);
+    if (handshake_rate_.allows(source, loop_.now())) return true;
+    ++counters_.deferred;
+    return false;
 }
 
 const PresharedKey* Server::find_client(const PublicKey& key)
@@ -170,13 +184,15 @@ TunnelConfig Server::tunnel_config(const PeerConfig& peer) const
 
 void Server::on_visit_end(Visitor& visitor, const Error& reason)
 {
-    if (reason.code == std::errc::connection_aborted) {
-        spdlog::info("unconfirmed remote={} reason=\"{}\"", visitor.remote().text(), reason.text());
-        return forget(visitor);
-    }
-    ++counters_.refused;
+    const bool aborted = reason.code == std::errc::connection_aborted;
+    const bool busy = reason.code == Reception::busy;
+    if (!aborted && !busy) ++counters_.refused;
     if (refusal_log_.allows(loop_.now()))
-        spdlog::warn("refused remote={} reason=\"{}\"", visitor.remote().text(), reason.text());
+        spdlog::warn("{} remote={} reason=\"{}\"",
+                     aborted ? "unconfirmed"
+                     : busy  ? "put off"
+                             : "refused",
+                     visitor.remote().text(), reason.text());
     forget(visitor);
 }
 

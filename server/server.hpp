@@ -8,6 +8,7 @@
 #include "common/session/tun_port.hpp"
 #include "common/sys/mptcp.hpp"
 #include "server/config.hpp"
+#include "server/handshake_rate.hpp"
 #include "server/join_table.hpp"
 #include "server/peer_table.hpp"
 #include "server/visitor.hpp"
@@ -50,6 +51,7 @@ public:
     struct Counters {
         std::uint64_t refused = 0;     ///< visits that ended without a session
         std::uint64_t turned_away = 0; ///< visits that ended to make room (VisitorLimit)
+        std::uint64_t deferred = 0;    ///< handshakes that came too often (HandshakeRate)
         std::uint64_t unrouted = 0; ///< packets for an inner address of no peer, or none connected
     };
 
@@ -110,7 +112,8 @@ private:
     const ServerConfig& config_;
     const Identity& identity_;
     PeerTable table_;
-    JoinTable joins_;                                     ///< of the peers that have a session
+    JoinTable joins_; ///< of the peers that have a session
+    HandshakeRate handshake_rate_;
     std::unordered_map<std::string, std::size_t> by_key_; ///< text of the public key
     std::vector<Peer> peers_; ///< by position in the config, which is their sessions' tag
     std::vector<std::size_t> touched_;

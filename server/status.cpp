@@ -66,6 +66,7 @@ json server_status(const ServerConfig& config, const Server& server, TimePoint n
             {"peers", std::move(peers)},
             {"refused_connections", server.counters().refused},
             {"turned_away_connections", server.counters().turned_away},
+            {"deferred_handshakes", server.counters().deferred},
             {"dropped_packets",
              {{"unrouted", server.counters().unrouted},
               {"unreadable", server.tun_counters().unreadable},
