@@ -100,7 +100,7 @@ class Resume(unittest.TestCase):
         print(f"the inner connection goes on after {took:.1f} s", flush=True)
         self.assertTrue(self.logged("session resumed"), self.server_log.text())
         self.assertFalse(self.logged("session up"), self.server_log.text())
-        self.assertEqual(self.client.status()["state"], "up")
+        self.assertIn(self.client.status()["state"], ("up", "degraded"))  # others are on their way
         self.assertEqual(self.inner_view(), self.inside)
 
     def test_after_all_interfaces_were_down_over_the_one_that_is_up_first(self):
@@ -150,7 +150,8 @@ class Resume(unittest.TestCase):
         report = json.loads(replay.stdout)
         self.assertGreater(report["connected"], 10, report)
         self.assertNotIn("lane_accept", report["answers"], report)
-        self.assertNotIn("session ", log.text())
+        for event in ("session up", "session resumed", "session waits"):
+            self.assertNotIn(event, log.text())
         self.conversation.say("still here")
 
     def test_a_server_that_was_restarted_gets_a_new_handshake(self):
