@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import select
+import signal
 import socket
 import sys
 import time
@@ -68,17 +69,24 @@ class Flood:
         self._pings = frame(bytes([PING]) + bytes(8)) * options.pings_per_record
         self._unsent = b""
         self._sent = self._received = 0
+        self._ended = False
+
+    def end(self, *_):
+        self._ended = True
 
     def run(self):
-        """Yields the report."""
+        """Yields the report, on SIGTERM too."""
         self._connection.setblocking(False)
         self._began = time.monotonic()
         try:
-            while (passed := time.monotonic() - self._began) < self._options.seconds:
+            while not self._ended and (passed := self._passed()) < self._options.seconds:
                 self._turn(self._options.mbit * 1e6 / 8 * passed)
         except ConnectionError:
             return self._report(closed=True)
         return self._report(closed=False)
+
+    def _passed(self):
+        return time.monotonic() - self._began
 
     def _report(self, closed):
         return {"sent": self._sent, "received": self._received, "closed": closed}
@@ -122,7 +130,9 @@ def main():
     with socket.create_connection((options.host, options.port), timeout=10) as connection:
         sealer = shake_hands(connection, own, options.server_key)
         connection.sendall(sealer.seal(frame(bytes([HELLO, len(SOFTWARE)]) + SOFTWARE)))
-        print(json.dumps(Flood(connection, sealer, options).run()), flush=True)
+        flood = Flood(connection, sealer, options)
+        signal.signal(signal.SIGTERM, flood.end)
+        print(json.dumps(flood.run()), flush=True)
 
 
 if __name__ == "__main__":
