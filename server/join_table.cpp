@@ -1,6 +1,8 @@
 #include "server/join_table.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -49,10 +51,15 @@ Result<JoinedLane> JoinTable::join(Bytes unit, MutBytes out, TimePoint now)
     Entry& entry = sessions_.at(peer);
     if (entry.ends <= now)
         return fail(handshake_fault::not_authentic, "lane join: the session is too old");
+    const TimePoint full_at = std::max(entry.joins_full_at, now) + join_every;
+    if (full_at > now + joins_at_once * join_every)
+        return fail(std::errc::resource_unavailable_try_again,
+                    "lane join: too many of this session");
 
     const auto before = entry.window.tickets();
     auto secrets = entry.window.accept(unit, out);
     if (!secrets) return fail(secrets.error());
+    entry.joins_full_at = full_at;
     for (const LaneTicket& each : before) peers_.erase(each);
     list(peer, entry);
     return JoinedLane{peer, entry.id, entry.cipher, std::move(*secrets)};

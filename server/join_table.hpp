@@ -26,6 +26,10 @@ public:
     /// A session takes joins for so long after its handshake; then the peer handshakes anew, with
     /// fresh X25519 secrets. PROTOCOL.md, "Joining".
     static constexpr auto session_life = 24h;
+    /// One join of a session in this time, on average, and this many at once: a lane costs the
+    /// server buffers and a client that is well needs one.
+    static constexpr auto join_every = 100ms;
+    static constexpr int joins_at_once = 16;
 
     struct Session {
         SessionId id{};
@@ -42,7 +46,8 @@ public:
 
     /// Takes a lane join, writes the lane accept to `out` (lane_accept_size bytes). The ticket is
     /// used up, even if the lane comes to nothing. After an error nothing has changed.
-    /// Errors (handshake_fault): malformed; not_authentic, no session takes this join.
+    /// Errors (handshake_fault): malformed; not_authentic, no session takes this join;
+    /// resource_unavailable_try_again, the session has had too many of late.
     [[nodiscard]] Result<JoinedLane> join(Bytes unit, MutBytes out, TimePoint now);
 
     /// True while this is the session of the peer.
@@ -54,6 +59,7 @@ private:
         Cipher cipher;
         LaneWindow window;
         TimePoint ends;
+        TimePoint joins_full_at{}; ///< when the bucket of join_every tokens is full again
     };
     /// Tickets are random to everybody who does not hold the session's secret: their first bytes
     /// are a hash already.

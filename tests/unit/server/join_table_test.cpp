@@ -64,9 +64,27 @@ TEST_CASE("a session takes many lanes, each join once")
     Joiner client{1};
     for (int i = 0; i < 100; ++i) {
         const Buffer unit = client.next();
-        CHECK(peer_of(table, unit) == 1);
-        CHECK_FALSE(peer_of(table, unit));
+        const TimePoint now = start + i * JoinTable::join_every;
+        CHECK(peer_of(table, unit, now) == 1);
+        CHECK_FALSE(peer_of(table, unit, now));
     }
+}
+
+TEST_CASE("a session that joins too often has to wait, and loses nothing by it")
+{
+    JoinTable table;
+    table.open(1, session(1), start);
+    table.open(2, session(2), start);
+    Joiner client{1};
+    for (int i = 0; i < JoinTable::joins_at_once; ++i) CHECK(peer_of(table, client.next()) == 1);
+    const Buffer next = client.next();
+    Buffer reply(lane_accept_size);
+    const auto refused = table.join(next, reply, start);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == std::errc::resource_unavailable_try_again);
+    CHECK(peer_of(table, Joiner{2}.next()) == 2);
+    CHECK(peer_of(table, next, start + JoinTable::join_every) == 1);
+    CHECK_FALSE(peer_of(table, client.next(), start + JoinTable::join_every));
 }
 
 TEST_CASE("a join of no session is refused")
