@@ -98,7 +98,9 @@ Result<std::optional<User>> find_user(const std::string& name)
 
 Status forbid_core_dumps()
 {
-#ifndef BRAID_SANITIZED
+#ifdef BRAID_SANITIZED
+    ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+#else
     if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) return fail_errno("PR_SET_DUMPABLE", "0");
     constexpr rlimit none{.rlim_cur = 0, .rlim_max = 0};
     if (::setrlimit(RLIMIT_CORE, &none) < 0) return fail_errno("RLIMIT_CORE", "0");

@@ -26,7 +26,7 @@ struct User {
 
 /// Keeps the memory of this process, and the keys in it, out of core dumps, and other processes
 /// of its user from reading it. To be called again after a change of user, which resets it.
-/// Does nothing in builds with sanitizers, whose leak check reads its own process.
+/// Builds with sanitizers do the opposite: their leak check reads its own process.
 [[nodiscard]] Status forbid_core_dumps();
 
 /// Whether that user, with its own group only and without capabilities, has all of this access
