@@ -193,7 +193,8 @@ Result<ClientConfig> parse_client_config(std::string_view text, const ConfigSour
     auto document = YamlDocument::parse(text, source.name);
     if (!document) return fail(std::move(document.error()));
     const auto root = document->root();
-    root.fields({"server", "identity", "tun", "uplinks", "policy", "routes", "control", "log"});
+    root.fields(
+        {"server", "identity", "tun", "uplinks", "policy", "routes", "user", "control", "log"});
 
     ClientConfig config;
     read_server(root["server"], config.server);

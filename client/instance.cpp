@@ -1,6 +1,7 @@
 #include "client/instance.hpp"
 
 #include "client/status.hpp"
+#include "common/admin/confinement.hpp"
 #include "common/admin/host_check.hpp"
 #include "common/crypto/key_file.hpp"
 
@@ -23,6 +24,7 @@ Result<std::unique_ptr<Instance>> ClientInstance::load(const std::filesystem::pa
 {
     auto config = load_client_config(file);
     if (!config) return fail(config.error());
+    if (const auto user = choose_user(config->daemon); !user) return fail(user.error());
     auto own = load_private_key(config->identity.private_key_file);
     if (!own) return fail(own.error());
     Client::Identity identity{std::move(*own), PresharedKey{}};
@@ -64,6 +66,7 @@ ExitCode ClientInstance::run(StartReporter& reporter, StateFile& state)
                                      loop.stop();
                                  }});
     if (!control) return give_up(control.error());
+    if (const auto reduced = finish_confinement(); !reduced) return give_up(reduced.error());
     if (const auto opened = client.open(); !opened) return give_up(opened.error());
     loop.run();
     return client.exit_code();

@@ -5,13 +5,15 @@
 #include "common/admin/cli.hpp"
 #include "common/admin/key_tool.hpp"
 #include "common/crypto/keys.hpp"
+#include "common/sys/privilege.hpp"
 
 #include <cstdio>
 
 int main(int argc, char** argv)
 {
     using namespace braid;
-    if (const auto ready = crypto::init(); !ready) {
+    const auto ready = forbid_core_dumps().and_then(crypto::init);
+    if (!ready) {
         std::fprintf(stderr, "error: %s\n", ready.error().text().c_str());
         return static_cast<int>(ExitCode::failure);
     }

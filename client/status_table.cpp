@@ -20,6 +20,8 @@ std::string summary(const json& status)
     table.add({"policy", plain_text(member(status, "policy"))});
     if (const auto& error = member(status, "last_error"); !error.is_null())
         table.add({"last error", plain_text(error)});
+    if (const auto& privileges = member(status, "privileges"); !privileges.is_null())
+        table.add({"privileges", privileges_text(privileges)});
     return table.text();
 }
 

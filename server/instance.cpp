@@ -1,5 +1,6 @@
 #include "server/instance.hpp"
 
+#include "common/admin/confinement.hpp"
 #include "common/admin/host_check.hpp"
 #include "common/crypto/key_file.hpp"
 #include "server/status.hpp"
@@ -12,6 +13,7 @@ Result<std::unique_ptr<Instance>> ServerInstance::load(const std::filesystem::pa
 {
     auto config = load_server_config(file);
     if (!config) return fail(config.error());
+    if (const auto user = choose_user(config->daemon); !user) return fail(user.error());
     auto own = load_private_key(config->identity.private_key_file);
     if (!own) return fail(own.error());
     Server::Identity identity{std::move(*own), {}};
@@ -59,6 +61,7 @@ ExitCode ServerInstance::run(StartReporter& reporter, StateFile& state)
                                  }});
     if (!control) return give_up(control.error());
     if (const auto opened = server.open(); !opened) return give_up(opened.error());
+    if (const auto reduced = finish_confinement(); !reduced) return give_up(reduced.error());
     reporter.ready();
     loop.run();
     return server.exit_code();

@@ -2,6 +2,7 @@
 #include "common/admin/cli.hpp"
 #include "common/admin/key_tool.hpp"
 #include "common/crypto/keys.hpp"
+#include "common/sys/privilege.hpp"
 #include "server/config.hpp"
 #include "server/instance.hpp"
 #include "server/status_table.hpp"
@@ -11,7 +12,8 @@
 int main(int argc, char** argv)
 {
     using namespace braid;
-    if (const auto ready = crypto::init(); !ready) {
+    const auto ready = forbid_core_dumps().and_then(crypto::init);
+    if (!ready) {
         std::fprintf(stderr, "error: %s\n", ready.error().text().c_str());
         return static_cast<int>(ExitCode::failure);
     }

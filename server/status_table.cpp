@@ -16,6 +16,8 @@ std::string summary(const json& status)
     table.add({"tunnel", plain_text(member(tun, "name")) + ": " +
                              plain_text(member(tun, "addresses")) + ", mtu " +
                              plain_text(member(tun, "mtu"))});
+    if (const auto& privileges = member(status, "privileges"); !privileges.is_null())
+        table.add({"privileges", privileges_text(privileges)});
     return table.text();
 }
 

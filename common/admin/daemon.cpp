@@ -82,11 +82,11 @@ ExitCode run_daemon(Instance& instance, const Console& console)
                             {std::make_error_code(std::errc::device_or_resource_busy),
                              "already running on " + settings.control_socket.native(),
                              {}});
-    if (const auto log = set_up_log(settings.log_level, settings.log_file); !log)
-        return console.fail(ExitCode::failure, log.error());
     ::signal(SIGPIPE, SIG_IGN);
     ForegroundReporter reporter{console};
-    return live(instance, reporter);
+    return live(
+        instance, reporter,
+        {.settings = settings, .log = settings.log_file, .made_folder = (*lock)->made_folder()});
 }
 
 ExitCode stop_daemon(const DaemonSettings& settings, const LoadInstance& load,

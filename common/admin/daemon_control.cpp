@@ -1,5 +1,6 @@
 #include "common/admin/daemon_control.hpp"
 
+#include "common/admin/confinement.hpp"
 #include "common/admin/systemd.hpp"
 
 #include <csignal>
@@ -40,7 +41,11 @@ DaemonControl::DaemonControl(Loop& loop, Hooks hooks)
 nlohmann::json DaemonControl::on_request(const nlohmann::json& request)
 {
     const auto name = request.at("request").get<std::string>();
-    if (name == "status") return {{"ok", true}, {"status", hooks_.status()}};
+    if (name == "status") {
+        auto status = hooks_.status();
+        status["privileges"] = privileges_status();
+        return {{"ok", true}, {"status", std::move(status)}};
+    }
     if (name == "stop") {
         stop();
         return {{"ok", true}};

@@ -19,7 +19,8 @@ namespace braid {
 class DaemonControl {
 public:
     struct Hooks {
-        std::function<nlohmann::json()> status; ///< the object of `status --json`
+        /// The object of `status --json`; `privileges` is added to it.
+        std::function<nlohmann::json()> status;
         std::function<void()> stop; ///< asked for once: begin to end, do not destroy this object
     };
 

@@ -8,6 +8,18 @@
 namespace braid {
 namespace {
 
+/// The log is opened as the daemon's user, who may write in its folder: root would follow links.
+Status confine_and_log(const Confinement& confinement)
+{
+    const auto warnings = confine(confinement);
+    if (!warnings) return fail(warnings.error());
+    if (auto log = set_up_log(confinement.settings.log_level, confinement.log); !log) return log;
+    for (const Error& each : *warnings)
+        spdlog::warn("less confined than could be reason=\"{}\" hint=\"{}\"", each.text(),
+                     each.hint);
+    return {};
+}
+
 Result<StateFile> begin(Instance& instance)
 {
     const auto host = host_identity();
@@ -35,14 +47,17 @@ Result<bool> clean_up_after_crash(Instance& instance)
     return true;
 }
 
-ExitCode live(Instance& instance, StartReporter& reporter)
+ExitCode live(Instance& instance, StartReporter& reporter, const Confinement& confinement)
 {
-    auto state = begin(instance);
-    if (!state) {
-        const auto code = exit_code_of(state.error());
-        reporter.failed(code, state.error());
+    const auto give_up = [&](const Error& error) {
+        const auto code = exit_code_of(error);
+        reporter.failed(code, error);
         return code;
-    }
+    };
+    if (const auto confined = confine_and_log(confinement); !confined)
+        return give_up(confined.error());
+    auto state = begin(instance);
+    if (!state) return give_up(state.error());
     const auto code = instance.run(reporter, *state);
     auto cleaned = instance.cleanup(state->entries());
     if (cleaned) cleaned = state->clear();

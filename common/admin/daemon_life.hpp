@@ -1,6 +1,7 @@
 /// What every daemon does while it holds the instance lock, however it was started.
 #pragma once
 
+#include "common/admin/confinement.hpp"
 #include "common/admin/program.hpp"
 #include "common/base/result.hpp"
 #include "common/base/time.hpp"
@@ -22,9 +23,10 @@ bool wait_until(TimePoint deadline, Condition condition)
     return true;
 }
 
-/// The daemon's body: puts back what a dead one has left, opens the journal, runs, puts back.
-/// Logging is set up.
-[[nodiscard]] ExitCode live(Instance& instance, StartReporter& reporter);
+/// The daemon's body: confines the process, opens the log, puts back what a dead daemon has left,
+/// opens the journal, runs, puts back.
+[[nodiscard]] ExitCode live(Instance& instance, StartReporter& reporter,
+                            const Confinement& confinement);
 
 /// Lets the instance put back what a dead daemon has left. Yields true when there was something.
 [[nodiscard]] Result<bool> clean_up_after_crash(Instance& instance);

@@ -86,17 +86,16 @@ void detach()
 
 /// The child's life, with the lock that it has inherited. It never returns into the command that
 /// started it.
-[[noreturn]] void become_daemon(Instance& instance, Fd reports)
+[[noreturn]] void become_daemon(Instance& instance, const InstanceLock& lock, Fd reports)
 {
     detach();
     close_inherited();
     PipeReporter reporter{std::move(reports)};
     const auto& settings = instance.settings();
-    auto code = ExitCode::failure;
-    if (const auto log = set_up_log(settings.log_level, settings.background_log()); !log)
-        reporter.failed(code, log.error());
-    else
-        code = live(instance, reporter);
+    const auto code = live(instance, reporter,
+                           {.settings = settings,
+                            .log = settings.background_log(),
+                            .made_folder = lock.made_folder()});
     spdlog::shutdown();
     std::_Exit(static_cast<int>(code));
 }
@@ -296,7 +295,7 @@ ExitCode start_daemon(Instance& instance, StartPatience patience, const Console&
     if (pid == 0) {
         signals.restore();
         reports.reset();
-        become_daemon(instance, std::move(to_parent));
+        become_daemon(instance, *other->lock, std::move(to_parent));
     }
     to_parent.reset(); // so that the pipe ends with the child
 

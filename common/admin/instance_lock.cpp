@@ -19,19 +19,20 @@ struct flock whole_file()
     return range;
 }
 
-Status make_folder(const std::filesystem::path& folder)
+/// Yields whether it was missing.
+Result<bool> make_folder(const std::filesystem::path& folder)
 {
     using std::filesystem::perms;
     std::error_code code;
     if (!std::filesystem::create_directories(folder, code)) {
         if (code) return fail(Error{code, "create " + folder.native(), {}});
-        return {}; // it was there: its mode is the owner's choice
+        return false; // it was there: its mode is the owner's choice
     }
     constexpr auto mode = perms::owner_all | perms::group_read | perms::group_exec |
                           perms::others_read | perms::others_exec;
     std::filesystem::permissions(folder, mode, code);
     if (code) return fail(Error{code, "chmod " + folder.native(), {}});
-    return {};
+    return true;
 }
 
 } // namespace
@@ -39,12 +40,13 @@ Status make_folder(const std::filesystem::path& folder)
 Result<std::optional<InstanceLock>> InstanceLock::take(const DaemonSettings& settings)
 {
     const auto path = settings.beside_socket(".lock");
-    if (const auto made = make_folder(path.parent_path()); !made) return fail(made.error());
+    const auto made = make_folder(path.parent_path());
+    if (!made) return fail(made.error());
     Fd file{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, owner_only)};
     if (!file) return fail_errno("open", path.native());
     const auto range = whole_file();
     if (::fcntl(file.get(), F_OFD_SETLK, &range) == 0)
-        return std::optional{InstanceLock{std::move(file)}};
+        return std::optional{InstanceLock{std::move(file), *made}};
     if (errno == EAGAIN || errno == EACCES) return std::nullopt;
     return fail_errno("lock", path.native());
 }

@@ -22,9 +22,16 @@ public:
     /// True when a process holds it now. Creates nothing.
     [[nodiscard]] static Result<bool> is_held(const DaemonSettings& settings);
 
+    /// Whether the folder was missing.
+    [[nodiscard]] bool made_folder() const noexcept { return made_folder_; }
+
 private:
-    explicit InstanceLock(Fd file) noexcept : file_(std::move(file)) {}
+    InstanceLock(Fd file, bool made_folder) noexcept
+        : file_(std::move(file)), made_folder_(made_folder)
+    {
+    }
     Fd file_;
+    bool made_folder_;
 };
 
 } // namespace braid

@@ -12,6 +12,7 @@
 namespace braid {
 namespace {
 
+constexpr std::size_t longest_user_name = 32;      ///< useradd(8)
 constexpr std::size_t longest_interface_name = 15; ///< IFNAMSIZ - 1
 /// Of sun_path, less its terminating zero.
 constexpr std::size_t longest_socket_path = sizeof(sockaddr_un::sun_path) - 1;
@@ -63,6 +64,9 @@ Status check_key_owner(const std::filesystem::path& file)
 void read_daemon_settings(const YamlNode& root, const ConfigSource& source,
                           DaemonSettings& settings)
 {
+    std::string user;
+    if (root["user"].read(user, parse_user_name)) settings.user = user;
+
     const auto control = root["control"].fields({"socket"});
     control["socket"].read(settings.control_socket, socket_path_from(source));
 
@@ -106,6 +110,17 @@ YamlParser<std::filesystem::path> key_file_from(const ConfigSource& source, KeyF
             error.hint = "run it as root";
         return fail(std::move(error));
     };
+}
+
+Result<std::string> parse_user_name(const std::string& text)
+{
+    const auto refused = [](unsigned char c) {
+        return c <= ' ' || c == ':' || c == '/' || c > '~';
+    };
+    if (text.empty() || text.size() > longest_user_name || text.starts_with('-') ||
+        std::ranges::any_of(text, refused))
+        return fail(std::errc::invalid_argument, "'" + text + "' is not the name of a user");
+    return text;
 }
 
 Result<std::string> parse_interface_name(const std::string& text)

@@ -12,11 +12,12 @@
 
 namespace braid {
 
-/// `control.*` and `log.*` of a config.
+/// `user`, `control.*` and `log.*` of a config.
 struct DaemonSettings {
     std::filesystem::path control_socket{};          ///< shorter than 108 bytes (sun_path)
     LogLevel log_level = LogLevel::info;             ///< least severe level that is logged
     std::optional<std::filesystem::path> log_file{}; ///< none: stderr, or beside the socket
+    std::optional<std::string> user{};               ///< none: braid where there is one
 
     /// The control socket's path with `suffix` after it: ".lock", ".state".
     [[nodiscard]] std::filesystem::path beside_socket(std::string_view suffix) const;
@@ -39,7 +40,7 @@ using KeyFileCheck = std::function<Status(const std::filesystem::path&)>;
 /// Says that only we or root own a key file, so that nobody else can open it to others.
 [[nodiscard]] Status check_key_owner(const std::filesystem::path& file);
 
-/// Reads `control` and `log` below the root of a config; what is absent keeps its value.
+/// Reads `user`, `control` and `log` below the root of a config; what is absent keeps its value.
 void read_daemon_settings(const YamlNode& root, const ConfigSource& source,
                           DaemonSettings& settings);
 
@@ -53,6 +54,9 @@ void read_daemon_settings(const YamlNode& root, const ConfigSource& source,
 /// As path_from, and checks the key file.
 [[nodiscard]] YamlParser<std::filesystem::path> key_file_from(const ConfigSource& source,
                                                               KeyFileCheck check);
+
+/// The name of a user, whether this host has it or not.
+[[nodiscard]] Result<std::string> parse_user_name(const std::string& text);
 
 /// A name that the kernel takes for an interface: 1 to 15 bytes, no slash, space or colon.
 [[nodiscard]] Result<std::string> parse_interface_name(const std::string& text);

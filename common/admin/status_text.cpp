@@ -91,6 +91,17 @@ std::string plain_text(const nlohmann::json& value)
     return printable(std::move(joined));
 }
 
+std::string privileges_text(const nlohmann::json& privileges)
+{
+    std::string text = "user " + plain_text(member(privileges, "user"));
+    text.append(", ").append(plain_text(member(privileges, "capabilities")));
+    for (const auto* key : {"no_new_privs", "seccomp"}) {
+        const bool holds = member(privileges, key) == nlohmann::json(true);
+        text.append(holds ? ", " : ", no ").append(key);
+    }
+    return text;
+}
+
 std::string bytes_text(const nlohmann::json& bytes)
 {
     constexpr std::array units{"kB", "MB", "GB", "TB", "PB"};

@@ -27,6 +27,8 @@ private:
 
 /// Text as it is, a truth as "yes" or "no", a list joined by ", ", null and "" as "-".
 [[nodiscard]] std::string plain_text(const nlohmann::json& value);
+/// The object `privileges` as "user braid, cap_net_admin, no_new_privs, seccomp".
+[[nodiscard]] std::string privileges_text(const nlohmann::json& privileges);
 /// Bytes as "999 B", "1.2 kB", "34.5 MB", "1.2 GB" (powers of 1000).
 [[nodiscard]] std::string bytes_text(const nlohmann::json& bytes);
 /// Microseconds as "21.3 ms"; 0 is "-", no sample yet.

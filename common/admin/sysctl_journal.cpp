@@ -12,6 +12,13 @@ std::string text_of(const nlohmann::json& entry, const char* key)
     return found != entry.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
+/// We change no others. The journal may belong to a less trusted user than root, who reads it
+/// after a crash.
+bool is_ours(const std::string& name)
+{
+    return name.starts_with("net.") || name.starts_with("net/");
+}
+
 } // namespace
 
 nlohmann::json sysctl_entry(const SysctlValue& old)
@@ -37,7 +44,7 @@ Status restore_sysctls(const std::vector<nlohmann::json>& entries)
         const auto& entry = *next;
         const auto name = text_of(entry, "sysctl");
         const auto old = text_of(entry, "old");
-        if (name.empty()) continue;
+        if (!is_ours(name)) continue;
         const auto now = read_sysctl(name);
         if (!now && now.error().code == std::errc::no_such_file_or_directory) continue;
         if (now && *now == old) continue;

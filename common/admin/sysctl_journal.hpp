@@ -18,8 +18,8 @@ namespace braid {
 [[nodiscard]] Status change_sysctl(const SysctlValue& change, StateFile& state);
 
 /// Writes back every sysctl that the entries name, the first noted value of each, in the order
-/// of the entries' reversal. Sysctls that have gone (with their interface) are skipped. Goes on
-/// after an error and yields the last one.
+/// of the entries' reversal. Sysctls that have gone (with their interface) are skipped, and those
+/// outside net. Goes on after an error and yields the last one.
 [[nodiscard]] Status restore_sysctls(const std::vector<nlohmann::json>& entries);
 
 } // namespace braid

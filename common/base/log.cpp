@@ -3,8 +3,21 @@
 #include <cstdlib>
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <unistd.h>
 
 namespace braid {
+namespace {
+
+/// Renaming needs to write in the folder, which a daemon with a user of its own may not.
+std::size_t old_files_of(const std::filesystem::path& file)
+{
+    const auto folder = std::filesystem::absolute(file).parent_path();
+    std::error_code ignored;
+    if (!std::filesystem::exists(folder, ignored)) return 1; // it will be made
+    return ::access(folder.c_str(), W_OK) == 0 ? 1 : 0;
+}
+
+} // namespace
 
 Result<LogLevel> parse_log_level(std::string_view text)
 {
@@ -16,13 +29,18 @@ Result<LogLevel> parse_log_level(std::string_view text)
                 "use debug, info, warning or error");
 }
 
+std::filesystem::path older_log(const std::filesystem::path& file)
+{
+    return spdlog::sinks::rotating_file_sink_st::calc_filename(file, 1);
+}
+
 Status set_up_log(LogLevel level, const std::optional<std::filesystem::path>& file)
 try {
     constexpr std::size_t file_size = 1 << 20;
-    constexpr std::size_t old_files = 1;
     spdlog::sink_ptr sink;
     if (file)
-        sink = std::make_shared<spdlog::sinks::rotating_file_sink_st>(*file, file_size, old_files);
+        sink = std::make_shared<spdlog::sinks::rotating_file_sink_st>(*file, file_size,
+                                                                      old_files_of(*file));
     else
         sink = std::make_shared<spdlog::sinks::stderr_sink_st>();
     auto logger = std::make_shared<spdlog::logger>("braid", std::move(sink));

@@ -17,8 +17,12 @@ using LogLevel = spdlog::level::level_enum;
 [[nodiscard]] Result<LogLevel> parse_log_level(std::string_view text);
 
 /// Sets up the process-wide logger. Without a file lines go to stderr (without own timestamps
-/// under systemd, which adds them); with one, to at most two files of 1 MiB.
+/// under systemd, which adds them); with one, to at most two files of 1 MiB, or to one that starts
+/// anew where this process may not make a second beside it.
 [[nodiscard]] Status set_up_log(LogLevel level, const std::optional<std::filesystem::path>& file);
+
+/// Where the older of two log files stands: a.log has a.1.log.
+[[nodiscard]] std::filesystem::path older_log(const std::filesystem::path& file);
 
 /// Lets an event through at most `burst` times per `interval`: for lines that strangers can
 /// cause. Pure.

@@ -1,12 +1,14 @@
 #include "common/sys/tun.hpp"
 
 #include "common/sys/netlink_attribute.hpp"
+#include "common/sys/privilege.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cassert>
 #include <cerrno>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/if_addr.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
@@ -50,6 +52,16 @@ tl::unexpected<Error> fail_set_up(std::string_view attempt, std::string_view obj
              error.code == std::errc::no_such_device)
         error.hint = "load the kernel module: modprobe tun";
     return failed;
+}
+
+/// The device is root's own on some hosts (mode 0600): a daemon that runs as another user has kept
+/// what it takes to open it.
+Result<Fd> open_device()
+{
+    const RaisedCapability raised{CAP_DAC_OVERRIDE};
+    Fd fd{::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
+    if (!fd) return fail_set_up("open", "/dev/net/tun");
+    return fd;
 }
 
 /// Yields whether the kernel takes UDP super-packets.
@@ -158,7 +170,8 @@ public:
         if (!present) return fail(present.error());
         for (const Prefix& prefix : wanted) {
             if (std::ranges::find(*present, prefix) != present->end()) continue;
-            if (auto done = add(prefix); !done && !is_switched_off(prefix, done.error())) return done;
+            if (auto done = add(prefix); !done && !is_switched_off(prefix, done.error()))
+                return done;
         }
         return {};
     }
@@ -218,7 +231,9 @@ private:
 } // namespace
 
 Tun::Tun(Fd fd, std::string name, int index, bool takes_udp_segments) noexcept
-    : fd_(std::move(fd)), name_(std::move(name)), index_(index),
+    : fd_(std::move(fd)),
+      name_(std::move(name)),
+      index_(index),
       takes_udp_segments_(takes_udp_segments)
 {
 }
@@ -230,19 +245,19 @@ Result<Tun> Tun::open(std::string_view name)
                     std::string{"'"}.append(name).append("' is no name for a TUN device"),
                     "use 1 to 15 letters, digits, '-', '_' or '.'");
 
-    Fd fd{::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
-    if (!fd) return fail_set_up("open", "/dev/net/tun");
+    auto fd = open_device();
+    if (!fd) return fail(fd.error());
 
     ifreq request{};
     std::ranges::copy(name, request.ifr_name);
     request.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
-    if (::ioctl(fd.get(), TUNSETIFF, &request) < 0) return fail_set_up("TUNSETIFF", name);
-    const auto takes_udp = enable_offloads(fd.get(), name);
+    if (::ioctl(fd->get(), TUNSETIFF, &request) < 0) return fail_set_up("TUNSETIFF", name);
+    const auto takes_udp = enable_offloads(fd->get(), name);
     if (!takes_udp) return fail(takes_udp.error());
 
     const unsigned index = ::if_nametoindex(request.ifr_name);
     if (index == 0) return fail_errno("if_nametoindex", name);
-    return Tun{std::move(fd), std::string{name}, narrow<int>(index), *takes_udp};
+    return Tun{std::move(*fd), std::string{name}, narrow<int>(index), *takes_udp};
 }
 
 Status Tun::configure(const std::vector<Prefix>& addresses, std::uint32_t mtu)

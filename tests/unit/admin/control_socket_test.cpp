@@ -1,5 +1,6 @@
 #include "common/admin/control_socket.hpp"
 #include "common/admin/daemon_control.hpp"
+#include "common/sys/privilege.hpp"
 #include "tests/unit/admin/temp_folder.hpp"
 
 #include <algorithm>
@@ -294,6 +295,7 @@ TEST_CASE("a daemon tells its status, and stops once when it is asked to")
             control_request(folder / "s", {{"request", "stop"}}, 10s);
     });
     CHECK(status->at("status").at("state") == "up");
+    CHECK(status->at("status").at("privileges").at("user") == present_privileges().user);
     CHECK(unknown.error().what == "unknown request 'dance'");
     CHECK(stopped);
     CHECK(stops == 1);

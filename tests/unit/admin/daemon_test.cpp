@@ -4,6 +4,7 @@
 #include "common/admin/file.hpp"
 #include "common/admin/instance_lock.hpp"
 #include "tests/unit/admin/temp_folder.hpp"
+#include "tests/unit/sys/in_child.hpp"
 
 #include <csignal>
 #include <doctest/doctest.h>
@@ -326,6 +327,8 @@ TEST_CASE("in the foreground the same daemon runs until it is asked to stop")
 TEST_CASE("a failure in the foreground goes to the console")
 {
     Bench bench{Behaviour::refused};
-    CHECK(run_daemon(bench.instance, bench.console()) == ExitCode::refused);
-    CHECK(bench.err.str() == "error: refused\nhint: hint\n");
+    CHECK(test::in_child([&] { // which it confines for good
+              return run_daemon(bench.instance, bench.console()) == ExitCode::refused &&
+                     bench.err.str() == "error: refused\nhint: hint\n";
+          }) == "");
 }

@@ -6,6 +6,14 @@
 
 using namespace braid;
 
+TEST_CASE("the lock tells whether its folder was missing")
+{
+    const test::TempFolder folder;
+    const DaemonSettings settings{.control_socket = folder / "run/a.sock"};
+    CHECK(InstanceLock::take(settings).value()->made_folder());
+    CHECK_FALSE(InstanceLock::take(settings).value()->made_folder());
+}
+
 TEST_CASE("one instance per control socket, until its lock is dropped")
 {
     const test::TempFolder folder;

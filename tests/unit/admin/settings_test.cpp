@@ -43,6 +43,15 @@ TEST_CASE("bad daemon settings are told with their key")
     CHECK(read("control: /run/x").error().what.ends_with("found a single value"));
 }
 
+TEST_CASE("a user is named as in passwd(5)")
+{
+    CHECK(read("user: _braid-1\n")->user == "_braid-1");
+    CHECK_FALSE(read("{}")->user.has_value());
+    for (const auto* bad : {"''", "a b", "a/b", "'a:b'", "-a"})
+        CHECK_FALSE(read("user: " + std::string{bad} + "\n"));
+    CHECK_FALSE(read("user: " + std::string(33, 'x') + "\n"));
+}
+
 TEST_CASE("a control socket's path has room for the kernel's 107 bytes and no more")
 {
     const std::string longest = "/" + std::string(106, 'x');

@@ -5,6 +5,19 @@
 using namespace braid;
 using nlohmann::json;
 
+TEST_CASE("privileges are told in a line, with what is missing")
+{
+    json privileges{{"user", "braid"},
+                    {"capabilities", {"cap_net_admin"}},
+                    {"no_new_privs", true},
+                    {"seccomp", true}};
+    CHECK(privileges_text(privileges) == "user braid, cap_net_admin, no_new_privs, seccomp");
+    privileges["seccomp"] = false;
+    privileges["capabilities"].push_back("cap_chown");
+    CHECK(privileges_text(privileges) ==
+          "user braid, cap_net_admin, cap_chown, no_new_privs, no seccomp");
+}
+
 TEST_CASE("columns are aligned and lines end without spaces")
 {
     TextTable table{{"uplink", "state"}};

@@ -37,6 +37,17 @@ struct Journal {
 
 } // namespace
 
+TEST_CASE("settings that are none of ours are not restored, whatever a journal says")
+{
+    for (const std::string name : {"kernel.core_pattern", "kernel/core_pattern", "vm.swappiness",
+                                   "netx.y", "net/../kernel/core_pattern"}) {
+        const auto before = read_sysctl("kernel.core_pattern").value();
+        [[maybe_unused]] const auto done = restore_sysctls({sysctl_entry({name, "7"})});
+        CHECK(read_sysctl("kernel.core_pattern").value() == before);
+        CHECK(read_sysctl("vm.swappiness").value() != "7");
+    }
+}
+
 TEST_CASE("an entry names the sysctl and what it was")
 {
     CHECK(sysctl_entry({forward, "0"}) == json{{"sysctl", forward}, {"old", "0"}});

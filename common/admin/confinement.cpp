@@ -1,0 +1,167 @@
+#include "common/admin/confinement.hpp"
+
+#include "common/base/log.hpp"
+#include "common/sys/fd.hpp"
+#include "common/sys/seccomp.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+namespace braid {
+namespace {
+
+constexpr uid_t first_human = 1000; ///< smaller ones are system users (login.defs)
+constexpr auto default_folder = "/run/braid";
+constexpr auto add_user = "useradd --system --no-create-home --shell /usr/sbin/nologin ";
+
+/// Lets members of the group make files in the folder, and nobody remove those of others.
+constexpr mode_t shared_folder_mode = 01775;
+
+Error plain(std::errc code, std::string what, std::string hint = {})
+{
+    return {std::make_error_code(code), std::move(what), std::move(hint)};
+}
+
+/// Opens a folder that is ours to the group of the user. Ours is one that this start has made,
+/// and /run/braid as long as it is root's only. Root keeps it, so that daemons of root and of
+/// the user can stand side by side.
+Status open_folder(const Confinement& confinement, const User& user)
+{
+    const auto path = confinement.settings.control_socket.parent_path();
+    if (!confinement.made_folder && path != default_folder) return {};
+    const Fd folder{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)};
+    if (!folder) return fail_errno("open", path.native());
+    struct stat about {};
+    if (::fstat(folder.get(), &about) < 0) return fail_errno("stat", path.native());
+    if (about.st_uid != 0 || about.st_gid != 0) return {};
+    if (::fchown(folder.get(), 0, user.group) < 0) return fail_errno("chown", path.native());
+    if (::fchmod(folder.get(), shared_folder_mode) < 0) return fail_errno("chmod", path.native());
+    return {};
+}
+
+/// Gives a plain file to the user. Nothing happens where there is none, or anything else: the
+/// folder may be another's, who must not get foreign files by links.
+void give_file(const std::filesystem::path& path, const User& user)
+{
+    const Fd file{::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+    struct stat about {};
+    if (!file || ::fstat(file.get(), &about) < 0) return;
+    if (!S_ISREG(about.st_mode) || about.st_nlink != 1) return;
+    [[maybe_unused]] const int given = ::fchown(file.get(), user.id, user.group);
+}
+
+/// Makes the log where it is missing: the user may have no right to.
+void give_log(const std::filesystem::path& log, const User& user)
+{
+    constexpr mode_t mode = 0644;
+    std::error_code ignored;
+    const auto folder = log.parent_path();
+    if (std::filesystem::create_directories(folder, ignored)) {
+        [[maybe_unused]] const int given = ::chown(folder.c_str(), user.id, user.group);
+    }
+    // Not both in one call: in a folder with the sticky bit O_CREAT is refused for another's file
+    // (fs.protected_regular), even to root.
+    Fd{::open(log.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)};
+    give_file(log, user);
+    give_file(older_log(log), user);
+}
+
+/// What an earlier daemon, perhaps of another user, has left, and the log. What cannot be given
+/// is told by whoever opens it.
+void give_files(const Confinement& confinement, const User& user)
+{
+    const auto& settings = confinement.settings;
+    for (const auto* suffix : {".state", ".state.new"})
+        give_file(settings.beside_socket(suffix), user);
+    struct stat about {};
+    const auto& socket = settings.control_socket;
+    if (::lstat(socket.c_str(), &about) == 0 && S_ISSOCK(about.st_mode)) ::unlink(socket.c_str());
+    if (confinement.log) give_log(*confinement.log, user);
+}
+
+/// Whether the daemon could keep its journal as that user.
+Status check_folder(const Confinement& confinement, const User& user)
+{
+    const auto folder = confinement.settings.control_socket.parent_path();
+    auto checked = check_access(user, folder, W_OK | X_OK);
+    if (checked) return checked;
+    auto error = checked.error();
+    error.hint = "install -d -m 1775 -g " + user.name + " " + folder.native() +
+                 ", or choose another control.socket";
+    return fail(std::move(error));
+}
+
+/// The user to become, with the folder opened to it; none: root stays.
+Result<std::optional<User>> settle_user(const Confinement& confinement,
+                                        std::vector<Error>& warnings)
+{
+    auto user = choose_user(confinement.settings);
+    if (!user || !*user) return user;
+    const bool named = confinement.settings.user.has_value();
+    if (::geteuid() != 0) {
+        if (named && (*user)->id != ::geteuid())
+            warnings.push_back(plain(std::errc::operation_not_permitted,
+                                     "not root: does not become user " + (*user)->name));
+        return std::nullopt;
+    }
+    auto usable = open_folder(confinement, **user);
+    if (usable) usable = check_folder(confinement, **user);
+    if (usable) return user;
+    if (named) return fail(usable.error());
+    warnings.push_back(usable.error());
+    return std::nullopt;
+}
+
+} // namespace
+
+Result<std::optional<User>> choose_user(const DaemonSettings& settings)
+{
+    const std::string name = settings.user.value_or(default_user);
+    auto user = find_user(name);
+    if (!user) return user;
+    if (!*user && settings.user)
+        return fail(plain(std::errc::invalid_argument, "user: this host has no user '" + name + "'",
+                          add_user + name));
+    const bool human = *user && (*user)->id >= first_human;
+    if (*user && ((*user)->id == 0 || (human && !settings.user))) return std::nullopt;
+    return user;
+}
+
+Result<std::vector<Error>> confine(const Confinement& confinement)
+{
+    std::vector<Error> warnings;
+    const auto user = settle_user(confinement, warnings);
+    if (!user) return fail(user.error());
+    if (::geteuid() == 0) give_files(confinement, user->value_or(User{"root", 0, 0}));
+    if (*user) {
+        if (const auto became = become_user(**user); !became) return fail(became.error());
+    }
+    if (const auto forbidden = forbid_core_dumps(); !forbidden) return fail(forbidden.error());
+    // /dev/net/tun may be root's own; a port below 1024 may be listened on.
+    const auto kept = keep_capabilities(
+        {.effective = {CAP_NET_ADMIN, CAP_NET_BIND_SERVICE}, .reserve = {CAP_DAC_OVERRIDE}});
+    if (!kept) return fail(kept.error());
+    if (const auto filter = install_seccomp_filter(); !filter) warnings.push_back(filter.error());
+    return warnings;
+}
+
+Status finish_confinement()
+{
+    return keep_capabilities({.effective = {CAP_NET_ADMIN}});
+}
+
+nlohmann::json privileges_status()
+{
+    const auto present = present_privileges();
+    return {{"user", present.user},
+            {"capabilities", present.capabilities},
+            {"no_new_privs", present.no_new_privs},
+            {"seccomp", present.seccomp},
+            {"core_dumps", present.core_dumps}};
+}
+
+} // namespace braid
