@@ -83,37 +83,54 @@ void give_files(const Confinement& confinement, const User& user)
     if (confinement.log) give_log(*confinement.log, user);
 }
 
-/// Whether the daemon could keep its journal as that user.
+/// Whether the daemon could keep its journal as that user, root being one without capabilities.
 Status check_folder(const Confinement& confinement, const User& user)
 {
     const auto folder = confinement.settings.control_socket.parent_path();
     auto checked = check_access(user, folder, W_OK | X_OK);
     if (checked) return checked;
     auto error = checked.error();
-    error.hint = "install -d -m 1775 -g " + user.name + " " + folder.native() +
-                 ", or choose another control.socket";
+    error.hint = user.id == 0 ? "chown root " : "install -d -m 1775 -g " + user.name + " ";
+    error.hint.append(folder.native()).append(", or choose another control.socket");
     return fail(std::move(error));
 }
 
-/// The user to become, with the folder opened to it; none: root stays.
+/// The user that root becomes, with the folder opened to it; none: root stays.
 Result<std::optional<User>> settle_user(const Confinement& confinement,
                                         std::vector<Error>& warnings)
 {
     auto user = choose_user(confinement.settings);
     if (!user || !*user) return user;
     const bool named = confinement.settings.user.has_value();
-    if (::geteuid() != 0) {
-        if (named && (*user)->id != ::geteuid())
-            warnings.push_back(plain(std::errc::operation_not_permitted,
-                                     "not root: does not become user " + (*user)->name));
-        return std::nullopt;
-    }
     auto usable = open_folder(confinement, **user);
     if (usable) usable = check_folder(confinement, **user);
     if (usable) return user;
     if (named) return fail(usable.error());
     warnings.push_back(usable.error());
     return std::nullopt;
+}
+
+Status change_user(const Confinement& confinement, std::vector<Error>& warnings)
+{
+    const auto user = settle_user(confinement, warnings);
+    if (!user) return fail(user.error());
+    const User root{.name = "root", .id = 0, .group = 0};
+    if (!*user) {
+        if (auto usable = check_folder(confinement, root); !usable) return usable;
+    }
+    give_files(confinement, user->value_or(root));
+    return *user ? become_user(**user) : Status{};
+}
+
+/// Who is not root cannot change.
+Status stay_user(const DaemonSettings& settings, std::vector<Error>& warnings)
+{
+    const auto user = choose_user(settings);
+    if (!user) return fail(user.error());
+    if (settings.user && (!*user || (*user)->id != ::geteuid()))
+        warnings.push_back(plain(std::errc::operation_not_permitted,
+                                 "not started as root: does not become user " + *settings.user));
+    return {};
 }
 
 } // namespace
@@ -134,12 +151,9 @@ Result<std::optional<User>> choose_user(const DaemonSettings& settings)
 Result<std::vector<Error>> confine(const Confinement& confinement)
 {
     std::vector<Error> warnings;
-    const auto user = settle_user(confinement, warnings);
-    if (!user) return fail(user.error());
-    if (::geteuid() == 0) give_files(confinement, user->value_or(User{"root", 0, 0}));
-    if (*user) {
-        if (const auto became = become_user(**user); !became) return fail(became.error());
-    }
+    const auto changed = ::geteuid() == 0 ? change_user(confinement, warnings)
+                                          : stay_user(confinement.settings, warnings);
+    if (!changed) return fail(changed.error());
     if (const auto forbidden = forbid_core_dumps(); !forbidden) return fail(forbidden.error());
     // /dev/net/tun may be root's own; a port below 1024 may be listened on.
     const auto kept = keep_capabilities(

@@ -21,6 +21,12 @@
 namespace braid {
 namespace {
 
+#ifdef BRAID_SANITIZED
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
+
 /// By name: libseccomp knows which of them an architecture has, and skips the others.
 constexpr std::array allowed_calls{
     // Descriptors.
@@ -37,7 +43,7 @@ constexpr std::array allowed_calls{
     "getpeername", "getsockopt", "setsockopt", "sendto", "sendmsg", "sendmmsg", "recvfrom",
     "recvmsg", "recvmmsg",
     // Memory; mmap(2) and mprotect(2) are below.
-    "brk", "munmap", "mremap", "madvise", "mlock", "mlock2", "munlock", "membarrier",
+    "brk", "munmap", "mremap", "madvise", "mlock", "mlock2", "munlock", "membarrier", "mseal",
     // Threads and signals; clone(2) is below.
     "futex", "futex_waitv", "set_robust_list", "set_tid_address", "rseq", "gettid", "sched_yield",
     "sched_getaffinity", "getcpu", "exit", "exit_group", "tgkill", "rt_sigaction", "rt_sigprocmask",
@@ -50,48 +56,17 @@ constexpr std::array allowed_calls{
     "capset"};
 
 /// Nothing in a daemon leads to these, whatever the libraries' versions.
-constexpr std::array deadly_calls{"execve",
-                                  "execveat",
-                                  "ptrace",
-                                  "process_vm_readv",
-                                  "process_vm_writev",
-                                  "kcmp",
-                                  "bpf",
-                                  "perf_event_open",
-                                  "userfaultfd",
-                                  "mount",
-                                  "umount2",
-                                  "move_mount",
-                                  "open_tree",
-                                  "fsopen",
-                                  "fsconfig",
-                                  "fsmount",
-                                  "fspick",
-                                  "mount_setattr",
-                                  "pivot_root",
-                                  "chroot",
-                                  "setns",
-                                  "unshare",
-                                  "init_module",
-                                  "finit_module",
-                                  "delete_module",
-                                  "kexec_load",
-                                  "kexec_file_load",
-                                  "reboot",
-                                  "swapon",
-                                  "swapoff",
-                                  "acct",
-                                  "iopl",
-                                  "ioperm",
-                                  "modify_ldt",
-                                  "add_key",
-                                  "request_key",
-                                  "keyctl",
-                                  "open_by_handle_at",
-                                  "settimeofday",
-                                  "clock_settime",
-                                  "sethostname",
-                                  "setdomainname"};
+constexpr std::array deadly_calls{
+    // Other programs and processes.
+    "execve", "execveat", "ptrace", "process_vm_readv", "process_vm_writev", "perf_event_open",
+    "userfaultfd",
+    // The host, its files and its namespaces.
+    "mount", "umount2", "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount", "fspick",
+    "mount_setattr", "pivot_root", "chroot", "setns", "unshare", "swapon", "swapoff", "acct",
+    "reboot", "settimeofday", "clock_settime", "sethostname", "setdomainname",
+    // The kernel.
+    "bpf", "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "iopl",
+    "ioperm", "modify_ldt", "add_key", "request_key", "keyctl"};
 
 /// TUN set-up, what waits in a socket, the index of an interface; and what libc and libuv ask of
 /// descriptors (TCGETS: whether it is a terminal).
@@ -197,9 +172,10 @@ void allow_by_arguments(Filter& filter)
 
 Status install_seccomp_filter()
 {
-#ifdef BRAID_SANITIZED
-    return fail(std::errc::not_supported, "seccomp filter: built with sanitizers");
-#else
+    if (sanitized) return fail(std::errc::not_supported, "seccomp filter: built with sanitizers");
+    const auto architecture = ::seccomp_arch_native();
+    if (architecture != SCMP_ARCH_X86_64 && architecture != SCMP_ARCH_AARCH64)
+        return fail(std::errc::not_supported, "seccomp filter: not made for this architecture");
     Filter filter;
     filter.set(SCMP_FLTATR_CTL_TSYNC, 1);
     filter.set(SCMP_FLTATR_API_SYSRAWRC, 1);                    // errno of the kernel
@@ -209,7 +185,6 @@ Status install_seccomp_filter()
     for (const char* call : deadly_calls) filter.rule(SCMP_ACT_KILL_PROCESS, call);
     allow_by_arguments(filter);
     return filter.load();
-#endif
 }
 
 } // namespace braid

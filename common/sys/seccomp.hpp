@@ -16,8 +16,8 @@ namespace braid {
 /// io_uring is among the latter: its work would pass by the filter. libuv may make a ring with
 /// its loop, so install the filter before there is one.
 ///
-/// Errors: not_supported, built with sanitizers, which need more; the kernel's where it has no
-/// seccomp. Needs no_new_privs.
+/// Errors: not_supported, built with sanitizers, which need more, or for another architecture than
+/// x86_64 and aarch64; the kernel's where it has no seccomp. Needs no_new_privs.
 [[nodiscard]] Status install_seccomp_filter();
 
 } // namespace braid

@@ -114,6 +114,28 @@ TEST_CASE("root takes over what a daemon of another user has left")
     CHECK(owner_of(log) == 0);
 }
 
+TEST_CASE("root without capabilities cannot use another's folder either")
+{
+    Bench bench;
+    bench.settings.user = "root";
+    bench.make_folder(nobody);
+    const auto refused = confine(bench.start());
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().hint.starts_with("chown root "));
+}
+
+TEST_CASE("who is not root stays who it is, which is told where the config names another")
+{
+    Bench bench;
+    bench.settings.user = "root";
+    bench.make_folder(nobody);
+    CHECK(in_child([&] {
+              if (!become_user(nobody)) return false;
+              const auto warnings = confine(bench.start());
+              return warnings && !warnings->empty() && present_privileges().user == "nobody";
+          }) == "");
+}
+
 TEST_CASE("no file is given away through a link")
 {
     Bench bench;
