@@ -118,6 +118,11 @@ Result<PrivateKey> PrivateKey::parse(std::string_view text)
     return PrivateKey{LockedSecret{*scalar}};
 }
 
+void PrivateKey::lock() const noexcept
+{
+    if (const auto* locked = std::get_if<LockedSecret>(&scalar_)) locked->lock();
+}
+
 KeyText PrivateKey::text() const
 {
     return encode_key_text(scalar());

@@ -64,6 +64,8 @@ public:
 
     [[nodiscard]] const PublicKey& public_key() const noexcept { return public_key_; }
     [[nodiscard]] KeyText text() const;
+    /// See LockedSecret::lock. Nothing for a generated key.
+    void lock() const noexcept;
 
     /// The X25519 shared secret (RFC 7748).
     /// Errors (invalid_argument): the other key is of low order, so that everybody would know
@@ -94,6 +96,8 @@ public:
     {
         return key_.bytes();
     }
+    /// See LockedSecret::lock.
+    void lock() const noexcept { key_.lock(); }
     [[nodiscard]] KeyText text() const;
 
 private:

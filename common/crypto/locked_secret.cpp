@@ -4,6 +4,7 @@
 #include <new>
 #include <sodium/core.h>
 #include <sodium/utils.h>
+#include <sys/mman.h>
 
 namespace braid {
 
@@ -16,6 +17,12 @@ LockedSecret::LockedSecret(const Secret<size>& from)
     std::memcpy(memory_.get(), from.bytes().data(), size);
     // It fails only where the system has no page protection: then the secret is just not so.
     (void)sodium_mprotect_readonly(memory_.get());
+}
+
+void LockedSecret::lock() const noexcept
+{
+    // Not sodium_mlock(): that asks for no dump as well, which a child does inherit.
+    if (memory_) (void)::mlock(memory_.get(), size);
 }
 
 std::span<const std::byte, LockedSecret::size> LockedSecret::bytes() const noexcept

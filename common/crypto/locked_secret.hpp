@@ -19,6 +19,9 @@ public:
     LockedSecret() noexcept = default; ///< all zeros, without memory of its own
     explicit LockedSecret(const Secret<size>& from);
 
+    /// Locks the memory again: a child does not inherit the lock. As far as RLIMIT_MEMLOCK lets it.
+    void lock() const noexcept;
+
     /// Borrowed from this object and from the one that it is moved to.
     [[nodiscard]] std::span<const std::byte, size> bytes() const noexcept;
 

@@ -89,6 +89,21 @@ TEST_CASE("a locked secret is read-only and left out of core dumps")
     CHECK(mapping.flags.find(" dd ") != std::string::npos); // do not dump
 }
 
+TEST_CASE("a child locks a secret that it has inherited")
+{
+    const LockedSecret secret{some_secret()};
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        secret.lock();
+        const auto flags = mapping_of(secret.bytes().data()).flags;
+        ::_exit(flags.find(" lo ") != std::string::npos ? 0 : 1);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+}
+
 TEST_CASE("a read behind a locked secret ends the program")
 {
     const LockedSecret secret{some_secret()};
