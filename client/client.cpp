@@ -46,6 +46,7 @@ Client::Client(Loop& loop, const ClientConfig& config, const Identity& identity,
           loop, [this] { return make_opening(); },
           [this](Result<Connected> outcome) { on_race_end(std::move(outcome)); }),
       retry_timer_(loop, [this] { connect(); }),
+      upgrade_timer_(loop, [this] { try_upgrade(); }),
       poll_timer_(loop, [this] { poll(); })
 {
 }
@@ -78,6 +79,7 @@ void Client::close()
 {
     connector_.cancel();
     retry_timer_.stop();
+    upgrade_timer_.stop();
     if (session_) session_->close(CloseReason::stopping);
 }
 
@@ -115,6 +117,7 @@ Opening Client::make_opening()
 
 void Client::on_race_end(Result<Connected> outcome)
 {
+    if (has_lane()) return on_upgrade_end(std::move(outcome));
     if (outcome) return on_connected(std::move(*outcome));
     if (is_refusal(outcome.error()) && resumption_) {
         spdlog::info("the server has no such session any more: handshake");
@@ -150,6 +153,27 @@ void Client::greet(std::optional<Resumption> fresh)
     }
     resumption_ = std::move(fresh);
     session_->send_message(Hello{.software = "braid " BRAID_VERSION});
+}
+
+void Client::upgrade_later()
+{
+    upgrade_timer_.once(upgrade_backoff_.next(::randombytes_random()));
+}
+
+void Client::try_upgrade()
+{
+    auto targets = plan_targets(ranked_uplinks(), servers_.endpoints());
+    std::erase_if(targets, [&](const Target& each) { return each.interface != via_->interface; });
+    if (targets.empty() || !mptcp::available()) return upgrade_later();
+    connector_.race(std::move(targets), Connector::Wanted::mptcp);
+}
+
+void Client::on_upgrade_end(Result<Connected> outcome)
+{
+    if (!outcome) return upgrade_later();
+    poll(); // the last figures of the lane that rests from here on
+    leave_lane();
+    on_connected(std::move(*outcome));
 }
 
 void Client::drive_paths(const Connected& connected)
@@ -194,6 +218,10 @@ void Client::on_established()
 {
     established_ = was_up_ = true;
     backoff_.reset();
+    if (paths_)
+        upgrade_backoff_.reset();
+    else
+        upgrade_later();
     last_error_.clear();
     on_uplinks_changed();
     spdlog::info("tunnel up tun={} server={}", config_.tun.name, via_->remote.text());
@@ -208,6 +236,7 @@ void Client::on_lanes_lost(Session&, const Error& reason)
 void Client::on_session_end(Session&, const Error& reason)
 {
     leave_lane();
+    connector_.cancel(); // it may be looking for a further lane
     session_.reset();
     resumption_.reset();
     retry(reason);
@@ -215,6 +244,7 @@ void Client::on_session_end(Session&, const Error& reason)
 
 void Client::leave_lane()
 {
+    upgrade_timer_.stop();
     paths_.reset();
     ledger_.update({});
     established_ = false;
@@ -296,6 +326,7 @@ void Client::poll()
     if (paths_ && !mptcp::is_mptcp(session_->lane()->fd())) {
         spdlog::warn("fell back to plain TCP uplink={}", via_->interface);
         paths_.reset();
+        upgrade_later();
     }
 }
 

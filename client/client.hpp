@@ -28,8 +28,9 @@
 namespace braid {
 
 /// Timers: retry_timer_ starts when a race to the server has failed or the lanes were lost,
-/// ends with the next race; poll_timer_ runs every second for the client's life, keeps the
-/// books of subflow traffic and notices a fall-back to plain TCP.
+/// ends with the next race; upgrade_timer_ starts when a lane is found to be plain TCP, ends
+/// with the lane, tries again to get MPTCP over the same uplink; poll_timer_ runs every second for
+/// the client's life, keeps the books of subflow traffic and notices a fall-back to plain TCP.
 class Client : private Session::Listener, private TunPort::Listener {
 public:
     struct Identity {
@@ -80,6 +81,11 @@ private:
     void on_race_end(Result<Connected> outcome);
     [[nodiscard]] Opening make_opening();
     void on_connected(Connected connected);
+    /// A way that lost every packet for a while, or one that we have left since, made us fall back
+    /// to plain TCP: looks for MPTCP again, while the lane goes on.
+    void try_upgrade();
+    void upgrade_later();
+    void on_upgrade_end(Result<Connected> outcome);
     /// A session has begun, or goes on: its first record on the new lane.
     void greet(std::optional<Resumption> fresh);
     void drive_paths(const Connected& connected);
@@ -110,7 +116,9 @@ private:
     std::optional<FdWatch> pm_watch_;
     Connector connector_;
     Backoff backoff_{100ms, 3s};
+    Backoff upgrade_backoff_{2s, 10min};
     Timer retry_timer_;
+    Timer upgrade_timer_;
     Timer poll_timer_;
     std::optional<Session> session_;
     std::optional<Resumption> resumption_; ///< while the session can be resumed

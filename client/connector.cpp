@@ -1,5 +1,7 @@
 #include "client/connector.hpp"
 
+#include "common/sys/mptcp.hpp"
+
 #include <algorithm>
 #include <spdlog/spdlog.h>
 #include <utility>
@@ -25,9 +27,10 @@ Connector::Connector(Loop& loop, MakeOpening make_opening, OnDone on_done)
 {
 }
 
-void Connector::race(std::vector<Target> targets)
+void Connector::race(std::vector<Target> targets, Wanted wanted)
 {
     cancel();
+    wanted_ = wanted;
     std::ranges::reverse(targets);
     waiting_ = std::move(targets);
     start_next();
@@ -58,6 +61,8 @@ void Connector::start_next()
 
 void Connector::on_attempt(Attempt& attempt, Result<Connected> outcome)
 {
+    if (outcome && wanted_ == Wanted::mptcp && !mptcp::is_mptcp(outcome->fd.get()))
+        outcome = fail(std::errc::protocol_not_supported, "the path takes plain TCP only");
     if (outcome) {
         cancel();
         on_done_(std::move(outcome));

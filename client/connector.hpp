@@ -20,10 +20,13 @@ public:
     /// tries' errors (a refusal before all others, a time-out last).
     using OnDone = std::function<void(Result<Connected>)>;
 
+    /// What counts as an answer. A connection of plain TCP where mptcp is wanted is none.
+    enum class Wanted { any, mptcp };
+
     Connector(Loop& loop, MakeOpening make_opening, OnDone on_done);
 
     /// Starts a race to the targets, best first; a race under way is given up.
-    void race(std::vector<Target> targets);
+    void race(std::vector<Target> targets, Wanted wanted = Wanted::any);
     void cancel();
     [[nodiscard]] bool racing() const noexcept { return !attempts_.empty() || !waiting_.empty(); }
 
@@ -35,6 +38,7 @@ private:
     Loop& loop_;
     MakeOpening make_opening_;
     OnDone on_done_;
+    Wanted wanted_ = Wanted::any;
     std::vector<Target> waiting_; ///< best last
     std::vector<std::unique_ptr<Attempt>> attempts_;
     std::optional<Error> worst_;

@@ -14,12 +14,28 @@ HostSetup::HostSetup(std::vector<Prefix> routed, StateFile& state, Tun tun, Rout
 {
 }
 
+namespace {
+
+/// Uplinks that lose every packet for a while look to the kernel like a path that drops MPTCP's
+/// SYNs; then it makes plain TCP connections, from this whole network namespace, for
+/// net.mptcp.blackhole_timeout (since Linux 6.12), an hour and more.
+Status forget_black_holes(StateFile& state)
+{
+    const std::string name = "net.mptcp.blackhole_timeout";
+    const auto present = read_sysctl(name);
+    if (!present || *present == "0") return {};
+    return change_sysctl({name, "0"}, state);
+}
+
+} // namespace
+
 Result<HostSetup> HostSetup::open(const ClientConfig& config, StateFile& state)
 {
     auto routes = Routes::open();
     if (!routes) return fail(routes.error());
     auto tun = Tun::open(config.tun.name);
     if (!tun) return fail(tun.error());
+    if (auto done = forget_black_holes(state); !done) return fail(done.error());
     return HostSetup{config.routes, state, std::move(*tun), std::move(*routes)};
 }
 

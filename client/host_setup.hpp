@@ -16,7 +16,8 @@ namespace braid {
 
 class HostSetup {
 public:
-    /// Creates the TUN, without addresses or routes yet. `state` outlives this object.
+    /// Creates the TUN, without addresses or routes yet, and tells the kernel not to give MPTCP up
+    /// for an hour after a SYN of it has had no answer. `state` outlives this object.
     [[nodiscard]] static Result<HostSetup> open(const ClientConfig& config, StateFile& state);
 
     [[nodiscard]] Tun& tun() noexcept { return tun_; }

@@ -196,6 +196,10 @@ void Lane::on_alive_timer()
         return;
     }
     if (silent < ping_after) return;
+    if (resting_) {
+        (void)end(fail(std::errc::connection_aborted, "a newer lane has taken over").value());
+        return;
+    }
     ping_sent_at_ = loop_.now();
     send_message(Ping{++ping_number_});
 }
@@ -213,6 +217,7 @@ bool Lane::end(Error reason)
 
 void Lane::send_packets(FairQueue& queue)
 {
+    resting_ = false; // those that took over have ended before it
     while (!queue.empty() && !fault_ && out_used_ == 0 && gate_open() && seal_packets(queue))
         flush();
     packets_wait_ = !queue.empty();
@@ -225,6 +230,7 @@ void Lane::send_packets(FairQueue& queue)
 
 void Lane::rest()
 {
+    resting_ = true;
     packets_wait_ = false;
     gate_timer_.stop();
 }

@@ -19,7 +19,8 @@ namespace braid {
 
 /// Timers: gate_timer_ runs every millisecond while the gate is shut and packets wait;
 /// alive_timer_ runs every ping_after for the lane's life, pings a silent peer and ends the
-/// lane after dead_after without a byte; end_timer_ reports a fault found while sending.
+/// lane after dead_after without a byte, or when it rests without a byte after ping_after;
+/// end_timer_ reports a fault found while sending.
 class Lane {
 public:
     static constexpr auto ping_after = 2s; ///< PROTOCOL.md, "Keep-alive"
@@ -62,7 +63,8 @@ public:
 
     /// Sends packets of the queue until it is empty, the gate shuts or the kernel is full.
     void send_packets(FairQueue& queue);
-    /// Asks for no more packets; what is sealed goes its way. Another lane has taken over.
+    /// Asks for no more packets; what is sealed goes its way. Another lane has taken over: this one
+    /// ends when the peer has been silent on it for ping_after.
     void rest();
     /// Sends one message, in front of any packet not yet sealed.
     void send_message(const Message& message);
@@ -106,6 +108,7 @@ private:
     std::size_t out_sent_ = 0;
     std::size_t out_used_ = 0;
     bool packets_wait_ = false; ///< the listener has more than was taken
+    bool resting_ = false;
     std::optional<Error> fault_;
     TimePoint keyed_at_; ///< when the sealer's key was last changed
     TimePoint heard_at_;
