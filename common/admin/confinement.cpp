@@ -90,7 +90,8 @@ Status check_folder(const Confinement& confinement, const User& user)
     auto checked = check_access(user, folder, W_OK | X_OK);
     if (checked) return checked;
     auto error = checked.error();
-    error.hint = user.id == 0 ? "chown root " : "install -d -m 1775 -g " + user.name + " ";
+    error.hint =
+        user.id == 0 ? "chown root " : "install -d -m 1775 -g " + std::to_string(user.group) + " ";
     error.hint.append(folder.native()).append(", or choose another control.socket");
     return fail(std::move(error));
 }
