@@ -10,7 +10,7 @@
 namespace braid {
 namespace {
 
-constexpr std::size_t reply_room = 4096; ///< more than any server hello and what may follow it
+constexpr std::size_t reply_room = 4096; ///< more than any answer and what may follow it
 
 Result<Endpoint> local_endpoint(int fd)
 {
@@ -23,10 +23,10 @@ Result<Endpoint> local_endpoint(int fd)
 
 } // namespace
 
-Attempt::Attempt(Loop& loop, Target target, ClientHandshake handshake, OnDone on_done)
+Attempt::Attempt(Loop& loop, Target target, MakeOpening make_opening, OnDone on_done)
     : loop_(loop),
       target_(std::move(target)),
-      handshake_(std::move(handshake)),
+      make_opening_(std::move(make_opening)),
       on_done_(std::move(on_done)),
       deadline_(loop, [this] {
           if (early_)
@@ -54,9 +54,8 @@ void Attempt::start()
 
 void Attempt::on_ready(Interest)
 {
-    if (!hello_sent_) {
-        if (const auto sent = send_hello(); !sent) return finish(fail(sent.error()));
-        hello_sent_ = true;
+    if (!opening_) {
+        if (const auto sent = send_opening(); !sent) return finish(fail(sent.error()));
         watch_->want({.readable = true});
         return;
     }
@@ -65,15 +64,16 @@ void Attempt::on_ready(Interest)
     if (*reply) finish(std::move(**reply));
 }
 
-Status Attempt::send_hello()
+Status Attempt::send_opening()
 {
     const std::string object = target_.remote.text() + " over " + target_.interface;
     if (auto connected = mptcp::connect_result(fd_.get(), object); !connected) return connected;
-    std::array<std::byte, client_hello_size> hello{};
-    const auto size = handshake_.start(hello);
+    opening_.emplace(make_opening_());
+    std::array<std::byte, Opening::max_size> unit{};
+    const auto size = opening_->start(unit);
     if (!size) return fail(size.error());
-    // A new connection's send buffer is empty: the hello fits as a whole.
-    if (::send(fd_.get(), hello.data(), *size, MSG_NOSIGNAL) != static_cast<ssize_t>(*size))
+    // A new connection's send buffer is empty: the unit fits as a whole.
+    if (::send(fd_.get(), unit.data(), *size, MSG_NOSIGNAL) != static_cast<ssize_t>(*size))
         return fail_errno("send hello to", object);
     return {};
 }
@@ -97,15 +97,15 @@ Result<std::optional<Connected>> Attempt::receive_reply()
                     "the server at " + target_.remote.text() + " refused this client",
                     "compare server.public_key here with `braid-server pubkey` there, and this "
                     "client's public key with the server's peers");
-    auto keys = handshake_.on_reply(Bytes{in_}.first((*unit)->size));
-    if (!keys) return fail(keys.error());
+    auto opened = opening_->on_reply(Bytes{in_}.first((*unit)->size));
+    if (!opened) return fail(opened.error());
     const auto local = local_endpoint(fd_.get());
     if (!local) return fail(local.error());
     in_.erase(in_.begin(), in_.begin() + static_cast<std::ptrdiff_t>((*unit)->size));
     return Connected{.fd = std::move(fd_),
                      .target = target_,
                      .local = *local,
-                     .keys = std::move(*keys),
+                     .opened = std::move(*opened),
                      .received = std::move(in_)};
 }
 

@@ -1,9 +1,9 @@
-/// One try to reach the server over one uplink: connect, then the handshake.
+/// One try to reach the server over one uplink: connect, then the handshake or a lane join.
 #pragma once
 
+#include "client/opening.hpp"
 #include "common/base/ip.hpp"
 #include "common/base/result.hpp"
-#include "common/crypto/handshake.hpp"
 #include "common/sys/fd.hpp"
 #include "common/sys/loop.hpp"
 
@@ -22,13 +22,13 @@ struct Target {
     bool operator==(const Target&) const = default;
 };
 
-/// A connection whose handshake is done.
+/// A connection that has its keys.
 struct Connected {
     Fd fd;
     Target target;
     Endpoint local;
-    HandshakeResult keys;
-    std::vector<std::byte> received; ///< bytes behind the handshake
+    Opened opened;
+    std::vector<std::byte> received; ///< bytes behind the server's answer
 };
 
 /// Timer: deadline_ starts with the object, ends with the outcome, fails the try after
@@ -38,27 +38,27 @@ public:
     static constexpr auto patience = 8s;
 
     /// Called once; the owner may destroy the attempt in it. Errors: permission_denied, the
-    /// server refused the handshake; timed_out; others as of connect(2) and ClientHandshake.
+    /// server refused; timed_out; others as of connect(2) and Opening.
     using OnDone = std::function<void(Attempt&, Result<Connected>)>;
 
-    Attempt(Loop& loop, Target target, ClientHandshake handshake, OnDone on_done);
+    Attempt(Loop& loop, Target target, MakeOpening make_opening, OnDone on_done);
 
     /// Begins; failures of the first steps are reported through the loop, not from here.
     void start();
 
 private:
     void on_ready(Interest ready);
-    [[nodiscard]] Status send_hello();
+    [[nodiscard]] Status send_opening();
     /// nullopt: the answer is not complete yet.
     [[nodiscard]] Result<std::optional<Connected>> receive_reply();
     void finish(Result<Connected> outcome);
 
     Loop& loop_;
     Target target_;
-    ClientHandshake handshake_;
+    MakeOpening make_opening_;
     OnDone on_done_;
     Fd fd_;
-    bool hello_sent_ = false;
+    std::optional<Opening> opening_; ///< once it is sent
     std::vector<std::byte> in_;
     std::optional<Error> early_;
     std::optional<FdWatch> watch_;

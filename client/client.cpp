@@ -43,12 +43,7 @@ Client::Client(Loop& loop, const ClientConfig& config, const Identity& identity,
       tun_(loop, host.tun(), pool_, *this),
       servers_(loop, config.server.endpoints, [this] { on_names(); }),
       connector_(
-          loop,
-          [this] {
-              return ClientHandshake{{.own = identity_.own,
-                                      .server = config_.server.public_key,
-                                      .psk = identity_.psk}};
-          },
+          loop, [this] { return make_opening(); },
           [this](Result<Connected> outcome) { on_race_end(std::move(outcome)); }),
       retry_timer_(loop, [this] { connect(); }),
       poll_timer_(loop, [this] { poll(); })
@@ -106,31 +101,54 @@ void Client::connect()
 
 void Client::on_names()
 {
-    if (session_ || connector_.racing() || retry_timer_.pending()) return;
+    if (has_lane() || connector_.racing() || retry_timer_.pending()) return;
     if (!servers_.endpoints().empty()) return connect();
     retry({std::make_error_code(std::errc::host_unreachable), servers_.problem(), {}});
 }
 
+Opening Client::make_opening()
+{
+    if (resumption_) return Opening{ClientJoin{resumption_->lanes.next()}, resumption_->cipher};
+    return Opening{ClientHandshake{
+        {.own = identity_.own, .server = config_.server.public_key, .psk = identity_.psk}}};
+}
+
 void Client::on_race_end(Result<Connected> outcome)
 {
-    if (outcome) return greet(std::move(*outcome));
+    if (outcome) return on_connected(std::move(*outcome));
+    if (is_refusal(outcome.error()) && resumption_) {
+        spdlog::info("the server has no such session any more: handshake");
+        session_.reset();
+        resumption_.reset();
+        return connect();
+    }
     if (is_refusal(outcome.error()) && !was_up_) return give_up(ExitCode::refused, outcome.error());
     retry(outcome.error());
 }
 
-void Client::greet(Connected connected)
+void Client::on_connected(Connected connected)
 {
-    spdlog::info("handshake done uplink={} server={} mptcp={} cipher={}",
-                 connected.target.interface, connected.target.remote.text(),
-                 mptcp::is_mptcp(connected.fd.get()), name(connected.keys.cipher));
+    Opened& opened = connected.opened;
+    spdlog::info("{} done uplink={} server={} mptcp={} cipher={}",
+                 opened.fresh ? "handshake" : "join", connected.target.interface,
+                 connected.target.remote.text(), mptcp::is_mptcp(connected.fd.get()),
+                 name(opened.cipher));
     via_ = connected.target;
-    session_.emplace(static_cast<Session::Listener&>(*this));
     drive_paths(connected);
-    auto& keys = connected.keys;
+    if (opened.fresh) session_.emplace(static_cast<Session::Listener&>(*this));
     session_->open_lane(loop_, std::move(connected.fd),
-                        Lane::Keys{RecordSealer{keys.cipher, std::move(keys.client_to_server)},
-                                   RecordOpener{keys.cipher, std::move(keys.server_to_client)}},
+                        Lane::Keys::of_client(opened.cipher, std::move(opened.secrets)),
                         connected.received);
+    greet(std::move(opened.fresh));
+}
+
+void Client::greet(std::optional<Resumption> fresh)
+{
+    if (!fresh) {
+        session_->send_message(LaneHello{});
+        return on_established();
+    }
+    resumption_ = std::move(fresh);
     session_->send_message(Hello{.software = "braid " BRAID_VERSION});
 }
 
@@ -157,9 +175,6 @@ Status Client::on_packet(Session&, const Offload& offload, Bytes packet)
 Status Client::on_message(Session&, const Message& message)
 {
     if (const auto* tunnel = std::get_if<TunnelConfig>(&message)) return on_tunnel_config(*tunnel);
-    if (const auto* close = std::get_if<Close>(&message))
-        return fail(std::errc::connection_reset,
-                    std::string{"the server said goodbye: "} + std::string{name_of(close->reason)});
     return fail(std::errc::protocol_error, "a message that only clients send");
 }
 
@@ -170,23 +185,39 @@ Status Client::on_tunnel_config(const TunnelConfig& tunnel)
         give_up(ExitCode::failure, applied.error());
         return {};
     }
+    on_established();
+    reporter_.ready();
+    return {};
+}
+
+void Client::on_established()
+{
     established_ = was_up_ = true;
     backoff_.reset();
     last_error_.clear();
     on_uplinks_changed();
     spdlog::info("tunnel up tun={} server={}", config_.tun.name, via_->remote.text());
-    reporter_.ready();
-    return {};
+}
+
+void Client::on_lanes_lost(Session&, const Error& reason)
+{
+    leave_lane();
+    retry(reason);
 }
 
 void Client::on_session_end(Session&, const Error& reason)
 {
-    poll();
+    leave_lane();
+    session_.reset();
+    resumption_.reset();
+    retry(reason);
+}
+
+void Client::leave_lane()
+{
     paths_.reset();
     ledger_.update({});
-    session_.reset();
     established_ = false;
-    retry(reason);
 }
 
 void Client::retry(const Error& reason)
@@ -217,7 +248,7 @@ void Client::on_uplinks_changed()
     }
     update_paths();
     // A new way may have opened: do not sit out the wait, but let a race under way go on.
-    if (session_ || connector_.racing()) return;
+    if (has_lane() || connector_.racing()) return;
     backoff_.reset();
     connect();
 }
@@ -235,9 +266,11 @@ void Client::leave_dead_uplink()
     const auto& uplinks = monitor_->uplinks();
     const auto via = std::ranges::find(uplinks, via_->interface, &Uplink::interface);
     if (via != uplinks.end() && via->running && via->usable()) return;
-    on_session_end(*session_, {std::make_error_code(std::errc::network_down),
-                               "uplink " + via_->interface + " is down",
-                               {}});
+    poll();
+    session_->drop_lanes();
+    on_lanes_lost(*session_, {std::make_error_code(std::errc::network_down),
+                              "uplink " + via_->interface + " is down",
+                              {}});
 }
 
 void Client::on_tun_packet(QueuedPacket packet, const PacketInfo&)
@@ -258,9 +291,9 @@ void Client::on_tun_lost(const Error& reason)
 
 void Client::poll()
 {
-    if (!session_) return;
+    if (!has_lane()) return;
     ledger_.update(subflows());
-    if (paths_ && !mptcp::is_mptcp(session_->lane().fd())) {
+    if (paths_ && !mptcp::is_mptcp(session_->lane()->fd())) {
         spdlog::warn("fell back to plain TCP uplink={}", via_->interface);
         paths_.reset();
     }
@@ -281,10 +314,10 @@ std::vector<RankedUplink> Client::ranked_uplinks() const
 
 std::vector<SubflowView> Client::subflows() const
 {
-    if (!session_) return {};
+    if (!has_lane()) return {};
     if (paths_) return paths_->subflows(ranked_uplinks());
     std::vector<SubflowView> plain;
-    if (auto flows = mptcp::subflows(session_->lane().fd())) {
+    if (auto flows = mptcp::subflows(session_->lane()->fd())) {
         for (mptcp::Subflow& flow : *flows) plain.push_back({via_->interface, std::move(flow)});
     }
     return plain;
@@ -295,7 +328,7 @@ Client::View Client::view() const
     return {.config = config_,
             .established = established_,
             .was_up = was_up_,
-            .mptcp = session_ && mptcp::is_mptcp(session_->lane().fd()),
+            .mptcp = has_lane() && mptcp::is_mptcp(session_->lane()->fd()),
             .tunnel = tunnel_,
             .via = via_,
             .uplinks = ranked_uplinks(),

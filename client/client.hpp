@@ -1,9 +1,11 @@
 /// The client daemon: reaches the server over whichever uplink answers first, keeps one subflow
 /// per uplink, carries the TUN's packets, and comes back by itself after every loss.
 ///
-///   connecting --handshake--> greeting --tunnel config--> up --session lost--> connecting
+///   connecting --handshake--> greeting --tunnel config--> up --lanes lost--> resuming
+///   resuming --join--> up
+///   resuming --join refused--> connecting     any --server says goodbye--> connecting
 ///
-/// The TUN and its routes stay while a new session is made: inner connections survive.
+/// The TUN and its routes stay through all of it: inner connections survive.
 #pragma once
 
 #include "client/config.hpp"
@@ -25,7 +27,7 @@
 
 namespace braid {
 
-/// Timers: retry_timer_ starts when a race for a session has failed or a session was lost,
+/// Timers: retry_timer_ starts when a race to the server has failed or the lanes were lost,
 /// ends with the next race; poll_timer_ runs every second for the client's life, keeps the
 /// books of subflow traffic and notices a fall-back to plain TCP.
 class Client : private Session::Listener, private TunPort::Listener {
@@ -38,11 +40,11 @@ public:
     /// What an outside observer may know, for status.
     struct View {
         const ClientConfig& config;
-        bool established = false; ///< the session is up
+        bool established = false; ///< the session is up and has a lane
         bool was_up = false;      ///< it has been before
         bool mptcp = false;
         const TunnelConfig& tunnel;
-        std::optional<Target> via; ///< of the session's first subflow
+        std::optional<Target> via; ///< of the lane's first subflow
         std::vector<RankedUplink> uplinks;
         std::vector<SubflowView> subflows;
         const TrafficLedger& ledger;
@@ -66,6 +68,7 @@ public:
 private:
     Status on_packet(Session& session, const Offload& offload, Bytes packet) override;
     Status on_message(Session& session, const Message& message) override;
+    void on_lanes_lost(Session& session, const Error& reason) override;
     void on_session_end(Session& session, const Error& reason) override;
     void on_tun_packet(QueuedPacket packet, const PacketInfo& info) override;
     void on_tun_drained() override;
@@ -75,9 +78,16 @@ private:
     void connect();
     void on_names();
     void on_race_end(Result<Connected> outcome);
-    void greet(Connected connected);
+    [[nodiscard]] Opening make_opening();
+    void on_connected(Connected connected);
+    /// A session has begun, or goes on: its first record on the new lane.
+    void greet(std::optional<Resumption> fresh);
     void drive_paths(const Connected& connected);
     [[nodiscard]] Status on_tunnel_config(const TunnelConfig& tunnel);
+    void on_established();
+    /// There is no lane any more: forgets what belonged to it.
+    void leave_lane();
+    [[nodiscard]] bool has_lane() const { return session_ && session_->lane() != nullptr; }
     void retry(const Error& reason);
     void give_up(ExitCode code, const Error& reason);
     void update_paths();
@@ -103,7 +113,8 @@ private:
     Timer retry_timer_;
     Timer poll_timer_;
     std::optional<Session> session_;
-    std::optional<PathDriver> paths_; ///< absent after a fall-back to plain TCP
+    std::optional<Resumption> resumption_; ///< while the session can be resumed
+    std::optional<PathDriver> paths_;      ///< absent after a fall-back to plain TCP
     std::optional<Target> via_;
     TunnelConfig tunnel_; ///< of the present or the last session
     TrafficLedger ledger_;

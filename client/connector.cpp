@@ -17,9 +17,9 @@ int weight(const Error& error)
 
 } // namespace
 
-Connector::Connector(Loop& loop, MakeHandshake make_handshake, OnDone on_done)
+Connector::Connector(Loop& loop, MakeOpening make_opening, OnDone on_done)
     : loop_(loop),
-      make_handshake_(std::move(make_handshake)),
+      make_opening_(std::move(make_opening)),
       on_done_(std::move(on_done)),
       stagger_(loop, [this] { start_next(); })
 {
@@ -48,7 +48,7 @@ void Connector::start_next()
     waiting_.pop_back();
     spdlog::debug("trying the server uplink={} remote={}", target.interface, target.remote.text());
     attempts_.push_back(
-        std::make_unique<Attempt>(loop_, std::move(target), make_handshake_(),
+        std::make_unique<Attempt>(loop_, std::move(target), make_opening_,
                                   [this](Attempt& attempt, Result<Connected> outcome) {
                                       on_attempt(attempt, std::move(outcome));
                                   }));

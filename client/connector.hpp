@@ -1,5 +1,5 @@
-/// Races tries to reach the server over several uplinks and addresses: the first to finish its
-/// handshake wins (in the manner of RFC 8305).
+/// Races tries to reach the server over several uplinks and addresses: the first to be answered
+/// wins (in the manner of RFC 8305).
 #pragma once
 
 #include "client/attempt.hpp"
@@ -16,12 +16,11 @@ class Connector {
 public:
     static constexpr auto stagger_after = 250ms;
 
-    using MakeHandshake = std::function<ClientHandshake()>;
     /// Called once per race; a new race may be started in it. Errors: the weightiest of the
     /// tries' errors (a refusal before all others, a time-out last).
     using OnDone = std::function<void(Result<Connected>)>;
 
-    Connector(Loop& loop, MakeHandshake make_handshake, OnDone on_done);
+    Connector(Loop& loop, MakeOpening make_opening, OnDone on_done);
 
     /// Starts a race to the targets, best first; a race under way is given up.
     void race(std::vector<Target> targets);
@@ -34,7 +33,7 @@ private:
     void note(Error error);
 
     Loop& loop_;
-    MakeHandshake make_handshake_;
+    MakeOpening make_opening_;
     OnDone on_done_;
     std::vector<Target> waiting_; ///< best last
     std::vector<std::unique_ptr<Attempt>> attempts_;

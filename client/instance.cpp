@@ -53,6 +53,8 @@ ExitCode ClientInstance::run(StartReporter& reporter, StateFile& state)
         reporter.failed(code, error);
         return code;
     };
+    identity_.own.lock(); // `start` has forked since they were read
+    identity_.psk.lock();
     Loop loop;
     auto host = HostSetup::open(config_, state);
     if (!host) return give_up(host.error());

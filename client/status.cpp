@@ -129,7 +129,8 @@ json client_status(const Client::View& view)
                 {"mptcp", view.mptcp},
                 {"policy", name_of(view.config.policy)},
                 {"uplinks", std::move(uplinks)},
-                {"lanes", view.session ? json::array({lane_status(view)}) : json::array()},
+                {"lanes", view.session && view.session->lane() ? json::array({lane_status(view)})
+                                                               : json::array()},
                 {"dropped_packets", drop_status(view)}};
     if (!view.last_error.empty()) status["last_error"] = view.last_error;
     return status;

@@ -14,7 +14,8 @@ namespace {
 constexpr std::size_t longest_peer_name = 64;
 constexpr std::uint16_t least_mtu = 1280; ///< what IPv6 needs (RFC 8200 section 5)
 constexpr std::uint16_t most_mtu = 9000;
-constexpr std::uint32_t most_unauthenticated = 65536;
+constexpr std::uint32_t most_unauthenticated = 4096;
+constexpr std::uint32_t most_handshakes = 100'000; ///< a second: more than a core can do
 
 /// What no two may share, and who has it. Filled as the config is read.
 struct Taken {
@@ -161,6 +162,37 @@ PeerConfig read_peer(const YamlNode& node, const ConfigSource& source, const Ser
     return peer;
 }
 
+/// A bound for all sources and the one for each, which is not greater. The latter's default gives
+/// way to a lower bound for all.
+struct SourceBound {
+    std::string_view total;
+    std::string_view per_source;
+    std::uint32_t most;
+};
+
+void read_bound(const YamlNode& limits, const SourceBound& keys, std::uint32_t& total,
+                std::uint32_t& per_source)
+{
+    const auto within = integer_within(std::uint32_t{1}, keys.most);
+    limits[keys.total].read(total, within);
+    const auto each = limits[keys.per_source];
+    if (!each.read(per_source, within)) per_source = std::min(per_source, total);
+    if (per_source > total)
+        each.problem("'" + std::to_string(per_source) + "' is more than limits." +
+                     std::string{keys.total} + ", " + std::to_string(total));
+}
+
+void read_limits(const YamlNode& limits, ServerConfig::Limits& out)
+{
+    limits.fields({"unauthenticated", "unauthenticated_per_source", "handshakes_per_second",
+                   "handshakes_per_second_per_source"});
+    read_bound(limits, {"unauthenticated", "unauthenticated_per_source", most_unauthenticated},
+               out.unauthenticated, out.unauthenticated_per_source);
+    read_bound(limits,
+               {"handshakes_per_second", "handshakes_per_second_per_source", most_handshakes},
+               out.handshakes_per_second, out.handshakes_per_second_per_source);
+}
+
 } // namespace
 
 Result<ServerConfig> parse_server_config(std::string_view text, const ConfigSource& source,
@@ -180,8 +212,7 @@ Result<ServerConfig> parse_server_config(std::string_view text, const ConfigSour
     for (const auto& peer : root["peers"].items(ServerConfig::max_peers))
         config.peers.push_back(read_peer(peer, source, files, taken));
     root["nat"].read(config.nat, parse_boolean);
-    root["limits"].fields({"unauthenticated"})["unauthenticated"].read(
-        config.limits.unauthenticated, integer_within(std::uint32_t{1}, most_unauthenticated));
+    read_limits(root["limits"], config.limits);
     read_daemon_settings(root, source, config.daemon);
 
     if (const auto result = document->result(); !result) return fail(result.error());

@@ -47,6 +47,8 @@ ExitCode ServerInstance::run(StartReporter& reporter, StateFile& state)
         reporter.failed(code, error);
         return code;
     };
+    identity_.own.lock(); // `start` has forked since they were read
+    for (const PresharedKey& psk : identity_.psks) psk.lock();
     Loop loop;
     auto tun = set_up_host(config_, state);
     if (!tun) return give_up(tun.error());

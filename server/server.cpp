@@ -8,6 +8,16 @@ namespace braid {
 namespace {
 
 constexpr auto accept_rest = 100ms;
+constexpr auto expiry_period = 10min;
+/// Then the descriptors of the sessions get their turn again.
+constexpr int accepts_per_turn = 16;
+
+HandshakeRate::Key random_key()
+{
+    HandshakeRate::Key key;
+    fill_random(key);
+    return key;
+}
 
 } // namespace
 
@@ -16,10 +26,15 @@ Server::Server(Loop& loop, const ServerConfig& config, const Identity& identity,
       config_(config),
       identity_(identity),
       table_(config.peers),
+      handshake_rate_({.per_source = config.limits.handshakes_per_second_per_source,
+                       .total = config.limits.handshakes_per_second},
+                      random_key()),
       tun_(loop, tun, pool_, *this),
-      accept_timer_(loop, [this] {
-          for (Listening& each : listening_) each.watch.want({.readable = true});
-      })
+      accept_timer_(loop,
+                    [this] {
+                        for (Listening& each : listening_) each.watch.want({.readable = true});
+                    }),
+      expiry_timer_(loop, [this] { joins_.expire(loop_.now()); })
 {
     for (const PeerConfig& peer : config.peers) {
         by_key_.emplace(peer.public_key.text(), peers_.size());
@@ -39,6 +54,7 @@ Status Server::open()
         spdlog::info("listening address={} mptcp={}", endpoint.text(), mptcp::available());
     }
     tun_.start();
+    expiry_timer_.every(expiry_period);
     return {};
 }
 
@@ -51,7 +67,7 @@ void Server::close()
 
 void Server::accept_all(int listener)
 {
-    while (true) {
+    for (int i = 0; i < accepts_per_turn; ++i) {
         auto accepted = mptcp::accept(listener);
         if (!accepted) return rest_from_accepting(accepted.error());
         if (!*accepted) return;
@@ -70,12 +86,8 @@ void Server::rest_from_accepting(const Error& reason)
 void Server::admit(mptcp::Accepted accepted)
 {
     make_room_for(accepted.remote.address);
-    const auto find = [this](const PublicKey& key) -> const PresharedKey* {
-        const auto found = by_key_.find(key.text());
-        return found == by_key_.end() ? nullptr : &identity_.psks[found->second];
-    };
     visitors_.push_back(std::make_unique<Visitor>(loop_, std::move(accepted.fd), accepted.remote,
-                                                  ServerHandshake{{.own = identity_.own}}, find,
+                                                  identity_.own,
                                                   static_cast<Visitor::Listener&>(*this)));
 }
 
@@ -85,8 +97,9 @@ void Server::make_room_for(const Address& newcomer)
     present.reserve(visitors_.size());
     for (const auto& visitor : visitors_)
         present.push_back(
-            {VisitorLimit::source_of(visitor->remote().address), visitor->hello_verified()});
-    const VisitorLimit limit{config_.limits.unauthenticated};
+            {VisitorLimit::source_of(visitor->remote().address), visitor->keys_known()});
+    const VisitorLimit limit{{.in_all = config_.limits.unauthenticated,
+                              .per_source = config_.limits.unauthenticated_per_source}};
     const auto evicted = limit.evicted_for(VisitorLimit::source_of(newcomer), present);
     if (!evicted) return;
     ++counters_.turned_away;
@@ -97,24 +110,66 @@ void Server::make_room_for(const Address& newcomer)
     forget(visitor);
 }
 
-void Server::on_welcome(Visitor& visitor, const PublicKey& client, const Hello& hello)
+bool Server::allows_handshake(const Visitor& visitor)
 {
-    const std::size_t position = by_key_.at(client.text());
+    const auto source = VisitorLimit::source_of(visitor.remote().address);
+    if (handshake_rate_.allows(source, loop_.now())) return true;
+    ++counters_.deferred;
+    return false;
+}
+
+const PresharedKey* Server::find_client(const PublicKey& key)
+{
+    const auto found = by_key_.find(key.text());
+    return found == by_key_.end() ? nullptr : &identity_.psks[found->second];
+}
+
+Result<JoinedLane> Server::join(Bytes unit, MutBytes out)
+{
+    return joins_.join(unit, out, loop_.now());
+}
+
+void Server::on_admission(Visitor& visitor, Admission admission, Fd fd, Bytes received)
+{
+    Arrival arrival{std::move(fd), visitor.remote(),
+                    Lane::Keys{std::move(admission.sealer), std::move(admission.opener)}, received};
+    if (auto* who = std::get_if<NewSession>(&admission.who))
+        begin_session(std::move(*who), std::move(arrival));
+    else
+        resume_session(std::get<FurtherLane>(admission.who), std::move(arrival));
+    forget(visitor);
+}
+
+void Server::begin_session(NewSession who, Arrival arrival)
+{
+    const std::size_t position = by_key_.at(who.client.text());
     Peer& peer = peers_[position];
     if (peer.session) {
         peer.session->close(CloseReason::replaced);
         end_session(peer);
     }
+    joins_.open(position, std::move(who.session), loop_.now());
     peer.session = std::make_unique<Session>(static_cast<Session::Listener&>(*this), position);
-    peer.session->adopt(visitor.take_lane());
-    peer.remote = visitor.remote();
+    peer.session->open_lane(loop_, std::move(arrival.fd), std::move(arrival.keys),
+                            arrival.received);
+    peer.remote = arrival.remote;
     peer.handshake_at = loop_.now();
-    peer.software = hello.software;
-    forget(visitor);
-
+    peer.software = who.hello.software;
     peer.session->send_message(tunnel_config(*peer.config));
     spdlog::info("session up peer={} remote={} mptcp={}", peer.config->name, peer.remote->text(),
-                 mptcp::is_mptcp(peer.session->lane().fd()));
+                 mptcp::is_mptcp(peer.lane()->fd()));
+}
+
+void Server::resume_session(const FurtherLane& who, Arrival arrival)
+{
+    // Between the join and its confirmation another handshake may have replaced the session.
+    if (!joins_.holds(who.peer, who.session)) return;
+    Peer& peer = peers_[who.peer];
+    peer.session->open_lane(loop_, std::move(arrival.fd), std::move(arrival.keys),
+                            arrival.received);
+    peer.remote = arrival.remote;
+    spdlog::info("session resumed peer={} remote={} mptcp={}", peer.config->name,
+                 peer.remote->text(), mptcp::is_mptcp(peer.lane()->fd()));
 }
 
 TunnelConfig Server::tunnel_config(const PeerConfig& peer) const
@@ -129,9 +184,15 @@ TunnelConfig Server::tunnel_config(const PeerConfig& peer) const
 
 void Server::on_visit_end(Visitor& visitor, const Error& reason)
 {
-    ++counters_.refused;
+    const bool aborted = reason.code == std::errc::connection_aborted;
+    const bool busy = reason.code == Reception::busy;
+    if (!aborted && !busy) ++counters_.refused;
     if (refusal_log_.allows(loop_.now()))
-        spdlog::warn("refused remote={} reason=\"{}\"", visitor.remote().text(), reason.text());
+        spdlog::warn("{} remote={} reason=\"{}\"",
+                     aborted ? "unconfirmed"
+                     : busy  ? "put off"
+                             : "refused",
+                     visitor.remote().text(), reason.text());
     forget(visitor);
 }
 
@@ -155,11 +216,16 @@ Status Server::on_packet(Session& session, const Offload& offload, Bytes packet)
     return {};
 }
 
-Status Server::on_message(Session&, const Message& message)
+Status Server::on_message(Session&, const Message&)
 {
-    if (std::holds_alternative<Close>(message))
-        return fail(std::errc::connection_reset, "the client said goodbye");
     return fail(std::errc::protocol_error, "a message that only servers send, or a second hello");
+}
+
+void Server::on_lanes_lost(Session& session, const Error& reason)
+{
+    Peer& peer = peers_[session.tag()];
+    spdlog::info("session waits peer={} reason=\"{}\"", peer.config->name, reason.text());
+    peer.remote.reset();
 }
 
 void Server::on_session_end(Session& session, const Error& reason)
@@ -171,9 +237,11 @@ void Server::on_session_end(Session& session, const Error& reason)
 
 void Server::end_session(Peer& peer)
 {
-    peer.tx_bytes += peer.session->lane().counters().bytes_sent;
-    peer.rx_bytes += peer.session->lane().counters().bytes_received;
+    const auto carried = peer.session->counters();
+    peer.tx_bytes += carried.bytes_sent;
+    peer.rx_bytes += carried.bytes_received;
     peer.queue_full += peer.session->queue().dropped();
+    joins_.close(peer.session->tag());
     peer.session.reset();
     peer.remote.reset();
 }
@@ -181,7 +249,7 @@ void Server::end_session(Peer& peer)
 void Server::on_tun_packet(QueuedPacket packet, const PacketInfo& info)
 {
     const auto owner = table_.owner(info.destination);
-    if (!owner || !peers_[*owner].session) {
+    if (!owner || !peers_[*owner].lane()) {
         ++counters_.unrouted;
         return;
     }

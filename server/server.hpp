@@ -8,6 +8,8 @@
 #include "common/session/tun_port.hpp"
 #include "common/sys/mptcp.hpp"
 #include "server/config.hpp"
+#include "server/handshake_rate.hpp"
+#include "server/join_table.hpp"
 #include "server/peer_table.hpp"
 #include "server/visitor.hpp"
 #include "server/visitor_limit.hpp"
@@ -20,7 +22,8 @@
 
 namespace braid {
 
-/// Timer: accept_timer_ starts when accept fails, ends the rest of 100 ms from accepting.
+/// Timers: accept_timer_ starts when accept fails, ends the rest of 100 ms from accepting;
+/// expiry_timer_ runs every ten minutes for the server's life and wipes what old sessions left.
 class Server : private Session::Listener, private TunPort::Listener, private Visitor::Listener {
 public:
     struct Identity {
@@ -28,11 +31,11 @@ public:
         std::vector<PresharedKey> psks; ///< one per peer of the config, by position
     };
 
-    /// A configured peer and its present session.
+    /// A configured peer and its present session, which may wait without a lane.
     struct Peer {
         const PeerConfig* config = nullptr;
         std::unique_ptr<Session> session;
-        std::optional<Endpoint> remote; ///< of the session's first subflow
+        std::optional<Endpoint> remote; ///< of the newest lane's first subflow
         std::optional<TimePoint> handshake_at;
         std::string software;
         std::uint64_t tx_bytes = 0; ///< of ended sessions
@@ -40,11 +43,15 @@ public:
         std::uint64_t queue_full = 0; ///< packets dropped from the queues of ended sessions
         std::uint64_t spoofed = 0;    ///< packets with a source that is not this peer's
         bool touched = false;         ///< has packets queued since the TUN was last drained
+
+        /// The lane that packets to this peer take, if there is one.
+        [[nodiscard]] const Lane* lane() const { return session ? session->lane() : nullptr; }
     };
 
     struct Counters {
         std::uint64_t refused = 0;     ///< visits that ended without a session
         std::uint64_t turned_away = 0; ///< visits that ended to make room (VisitorLimit)
+        std::uint64_t deferred = 0;    ///< handshakes that came too often (HandshakeRate)
         std::uint64_t unrouted = 0; ///< packets for an inner address of no peer, or none connected
     };
 
@@ -70,11 +77,15 @@ private:
 
     Status on_packet(Session& session, const Offload& offload, Bytes packet) override;
     Status on_message(Session& session, const Message& message) override;
+    void on_lanes_lost(Session& session, const Error& reason) override;
     void on_session_end(Session& session, const Error& reason) override;
     void on_tun_packet(QueuedPacket packet, const PacketInfo& info) override;
     void on_tun_drained() override;
     void on_tun_lost(const Error& reason) override;
-    void on_welcome(Visitor& visitor, const PublicKey& client, const Hello& hello) override;
+    bool allows_handshake(const Visitor& visitor) override;
+    const PresharedKey* find_client(const PublicKey& key) override;
+    Result<JoinedLane> join(Bytes unit, MutBytes out) override;
+    void on_admission(Visitor& visitor, Admission admission, Fd fd, Bytes received) override;
     void on_visit_end(Visitor& visitor, const Error& reason) override;
 
     void accept_all(int listener);
@@ -85,6 +96,15 @@ private:
     /// Ends the visit, if one has to go, that a connection from `newcomer` takes the place of.
     void make_room_for(const Address& newcomer);
     void forget(Visitor& visitor);
+    /// What an admission leads to.
+    struct Arrival {
+        Fd fd;
+        Endpoint remote;
+        Lane::Keys keys;
+        Bytes received;
+    };
+    void begin_session(NewSession who, Arrival arrival);
+    void resume_session(const FurtherLane& who, Arrival arrival);
     void end_session(Peer& peer);
     [[nodiscard]] TunnelConfig tunnel_config(const PeerConfig& peer) const;
 
@@ -92,6 +112,8 @@ private:
     const ServerConfig& config_;
     const Identity& identity_;
     PeerTable table_;
+    JoinTable joins_; ///< of the peers that have a session
+    HandshakeRate handshake_rate_;
     std::unordered_map<std::string, std::size_t> by_key_; ///< text of the public key
     std::vector<Peer> peers_; ///< by position in the config, which is their sessions' tag
     std::vector<std::size_t> touched_;
@@ -100,6 +122,7 @@ private:
     std::vector<Listening> listening_;
     std::vector<std::unique_ptr<Visitor>> visitors_; ///< oldest first; VisitorLimit bounds them
     Timer accept_timer_;
+    Timer expiry_timer_;
     Counters counters_;
     ExitCode exit_code_ = ExitCode::ok;
     LogLimit refusal_log_{10, 10s};

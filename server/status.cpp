@@ -14,8 +14,8 @@ using nlohmann::json;
 json endpoints_of(const Server::Peer& peer)
 {
     json endpoints = json::array();
-    if (!peer.session) return endpoints;
-    if (const auto flows = mptcp::subflows(peer.session->lane().fd())) {
+    if (peer.lane() == nullptr) return endpoints;
+    if (const auto flows = mptcp::subflows(peer.lane()->fd())) {
         for (const mptcp::Subflow& flow : *flows) endpoints.push_back(flow.remote.text());
     }
     return endpoints;
@@ -25,17 +25,17 @@ json peer_status(const Server::Peer& peer, TimePoint now)
 {
     json addresses = json::array();
     for (const Prefix& address : peer.config->addresses) addresses.push_back(address.text());
-    const auto carried = peer.session ? peer.session->lane().counters() : Lane::Counters{};
+    const auto carried = peer.session ? peer.session->counters() : Lane::Counters{};
     json last_handshake; // null: never since the start
     if (peer.handshake_at)
         last_handshake =
             std::chrono::duration_cast<std::chrono::seconds>(now - *peer.handshake_at).count();
     return {{"name", peer.config->name},
             {"public_key", peer.config->public_key.text()},
-            {"state", peer.session ? "up" : "down"},
+            {"state", peer.lane() ? "up" : "down"},
             {"addresses", std::move(addresses)},
             {"endpoints", endpoints_of(peer)},
-            {"mptcp", peer.session && mptcp::is_mptcp(peer.session->lane().fd())},
+            {"mptcp", peer.lane() && mptcp::is_mptcp(peer.lane()->fd())},
             {"software", peer.software},
             {"tx_bytes", peer.tx_bytes + carried.bytes_sent},
             {"rx_bytes", peer.rx_bytes + carried.bytes_received},
@@ -66,6 +66,7 @@ json server_status(const ServerConfig& config, const Server& server, TimePoint n
             {"peers", std::move(peers)},
             {"refused_connections", server.counters().refused},
             {"turned_away_connections", server.counters().turned_away},
+            {"deferred_handshakes", server.counters().deferred},
             {"dropped_packets",
              {{"unrouted", server.counters().unrouted},
               {"unreadable", server.tun_counters().unreadable},

@@ -1,65 +1,65 @@
-/// A connection that has not yet proved who it is: handshake, then the client's Hello, within a
-/// deadline and a small buffer. Nothing of the server changes before Hello has been opened.
+/// A connection that has not yet proved who it is: a Reception with a descriptor, a deadline and
+/// a small buffer. Nothing of the server changes before it is admitted.
 #pragma once
 
 #include "common/base/ip.hpp"
-#include "common/crypto/handshake.hpp"
-#include "common/session/lane.hpp"
 #include "common/sys/fd.hpp"
 #include "common/sys/loop.hpp"
+#include "server/reception.hpp"
 
 #include <functional>
-#include <memory>
 #include <optional>
 #include <vector>
 
 namespace braid {
 
 /// Timer: deadline_ starts with the object and ends with it; ends the visit.
-class Visitor : private Lane::Listener {
+class Visitor : private Reception::Host {
 public:
     static constexpr auto patience = 5s; ///< PROTOCOL.md, "Before authentication"
 
+    /// Who keeps the visitors, and what they ask of it.
     struct Listener {
         virtual ~Listener() = default;
-        /// The client has proved its key. The listener takes the lane, which is in the middle of
-        /// a call (take_lane), and may destroy the visitor.
-        virtual void on_welcome(Visitor& visitor, const PublicKey& client, const Hello& hello) = 0;
-        /// The visit has failed; the listener destroys the visitor.
+        /// See Reception::Host.
+        [[nodiscard]] virtual bool allows_handshake(const Visitor& visitor) = 0;
+        [[nodiscard]] virtual const PresharedKey* find_client(const PublicKey& key) = 0;
+        [[nodiscard]] virtual Result<JoinedLane> join(Bytes unit, MutBytes out) = 0;
+        /// The client has proved its key. `received` came behind its confirmation, borrowed from
+        /// the visitor. The listener destroys the visitor.
+        virtual void on_admission(Visitor& visitor, Admission admission, Fd fd, Bytes received) = 0;
+        /// The visit has failed; the listener destroys the visitor. Connection_aborted: it left
+        /// of its own accord after the server's answer.
         virtual void on_visit_end(Visitor& visitor, const Error& reason) = 0;
     };
 
-    /// `listener` and what `find` yields outlive the visitor.
-    Visitor(Loop& loop, Fd fd, Endpoint remote, ServerHandshake handshake, FindClient find,
-            Listener& listener);
+    /// `own` and `listener` outlive the visitor.
+    Visitor(Loop& loop, Fd fd, Endpoint remote, const PrivateKey& own, Listener& listener);
 
     [[nodiscard]] const Endpoint& remote() const noexcept { return remote_; }
-    /// True once a client hello of a listed key has come; it may be a replay.
-    [[nodiscard]] bool hello_verified() const noexcept { return lane_ != nullptr; }
-    [[nodiscard]] std::unique_ptr<Lane> take_lane() { return std::move(lane_); }
+    /// See Reception.
+    [[nodiscard]] bool keys_known() const noexcept { return reception_.keys_known(); }
 
 private:
     void on_readable();
     [[nodiscard]] Status receive();
-    [[nodiscard]] Status answer(Bytes hello, Bytes received);
-    void refuse();
-    void end(const Error& reason);
+    /// False when the visitor is no more.
+    [[nodiscard]] Result<bool> handle_received();
+    [[nodiscard]] Status send(Bytes reply) const;
 
-    Status on_packet(const Offload& offload, Bytes packet) override;
-    Status on_message(const Message& message) override;
-    void on_sendable() override {}
-    void on_lane_end(const Error& reason) override { end(reason); }
+    bool allows_handshake() override { return listener_.allows_handshake(*this); }
+    const PresharedKey* find_client(const PublicKey& key) override
+    {
+        return listener_.find_client(key);
+    }
+    Result<JoinedLane> join(Bytes unit, MutBytes out) override { return listener_.join(unit, out); }
 
-    Loop& loop_;
     Fd fd_;
     Endpoint remote_;
-    ServerHandshake handshake_;
-    FindClient find_;
     Listener& listener_;
-    PublicKey client_;
-    std::vector<std::byte> in_; ///< at most in_room
+    Reception reception_;
+    std::vector<std::byte> in_; ///< at most Reception::room
     std::optional<FdWatch> watch_;
-    std::unique_ptr<Lane> lane_; ///< once the server hello is sent
     Timer deadline_;
 };
 

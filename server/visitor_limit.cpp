@@ -1,5 +1,6 @@
 #include "server/visitor_limit.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace braid {
@@ -7,17 +8,23 @@ namespace {
 
 constexpr std::uint8_t ipv6_source_length = 64; ///< what one host has at least (RFC 4291 2.5.1)
 
-/// The first that `counts` and has no verified hello, else the first that `counts`.
+/// Of those that `counts`, the oldest of the larger group.
 template <typename Counts>
 std::optional<std::size_t> oldest(std::span<const VisitorLimit::Visit> present, Counts counts)
 {
-    std::optional<std::size_t> first;
+    struct Group {
+        std::size_t size = 0;
+        std::optional<std::size_t> oldest;
+    };
+    Group known;
+    Group unknown;
     for (std::size_t position = 0; position < present.size(); ++position) {
         if (!counts(present[position])) continue;
-        if (!present[position].hello_verified) return position;
-        if (!first) first = position;
+        Group& group = present[position].keys_known ? known : unknown;
+        ++group.size;
+        if (!group.oldest) group.oldest = position;
     }
-    return first;
+    return known.size > unknown.size ? known.oldest : unknown.oldest;
 }
 
 } // namespace
@@ -33,8 +40,8 @@ std::optional<std::size_t> VisitorLimit::evicted_for(const Prefix& newcomer,
 {
     const auto same_source = [&](const Visit& visit) { return visit.source == newcomer; };
     const auto held = static_cast<std::size_t>(std::ranges::count_if(present, same_source));
-    if (held >= most_per_source_) return oldest(present, same_source);
-    if (present.size() >= most_) return oldest(present, [](const Visit&) { return true; });
+    if (held >= bounds_.per_source) return oldest(present, same_source);
+    if (present.size() >= bounds_.in_all) return oldest(present, [](const Visit&) { return true; });
     return std::nullopt;
 }
 

@@ -5,7 +5,6 @@
 
 #include "common/base/ip.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -14,32 +13,32 @@ namespace braid {
 
 class VisitorLimit {
 public:
-    /// One source may hold a quarter of all, but no fewer than this: clients share addresses.
-    static constexpr std::size_t least_per_source = 4;
-
-    struct Visit {
-        Prefix source;               ///< source_of() the remote address
-        bool hello_verified = false; ///< a client's key made its hello, or made it once: a replay
+    /// Visits at once, at least 1 each.
+    struct Bounds {
+        std::size_t in_all = 0;
+        std::size_t per_source = 0;
     };
 
-    /// `most` visits at once, at least 1.
-    explicit VisitorLimit(std::size_t most) noexcept
-        : most_(most), most_per_source_(std::max(most / 4, least_per_source))
-    {
-    }
+    struct Visit {
+        Prefix source;           ///< source_of() the remote address
+        bool keys_known = false; ///< see Reception; the hello may be a replay
+    };
+
+    explicit VisitorLimit(const Bounds& bounds) noexcept : bounds_(bounds) {}
 
     /// What one host may be taken to own: the address itself, of IPv6 its /64.
     [[nodiscard]] static Prefix source_of(const Address& remote) noexcept;
 
     /// The position of the visit to end before one from `newcomer` begins; none when there is
     /// room. `present` is oldest first. Of the newcomer's own source when that holds its share,
-    /// else of all when they are full: the oldest without a verified hello, else the oldest.
+    /// else of all when they are full: the oldest of the larger group, those whose keys are known
+    /// and those whose are not. So neither silent connections push out who is in the middle of a
+    /// handshake, nor replays of recorded hellos who is about to send one.
     [[nodiscard]] std::optional<std::size_t> evicted_for(const Prefix& newcomer,
                                                          std::span<const Visit> present) const;
 
 private:
-    std::size_t most_;
-    std::size_t most_per_source_;
+    Bounds bounds_;
 };
 
 } // namespace braid

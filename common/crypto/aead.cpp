@@ -1,5 +1,7 @@
 #include "common/crypto/aead.hpp"
 
+#include "common/crypto/aegis256.hpp"
+
 #include <array>
 #include <cassert>
 #include <cstring>
@@ -9,25 +11,34 @@ namespace braid {
 
 namespace {
 
-static_assert(Aead::tag_size == crypto_aead_chacha20poly1305_IETF_ABYTES);
-static_assert(Aead::tag_size == crypto_aead_aes256gcm_ABYTES);
+static_assert(tag_size(Cipher::chacha20_poly1305) == crypto_aead_chacha20poly1305_IETF_ABYTES);
+static_assert(tag_size(Cipher::aes256_gcm) == crypto_aead_aes256gcm_ABYTES);
+static_assert(tag_size(Cipher::aegis256) == aegis256::tag_size);
 static_assert(Aead::key_size == crypto_aead_chacha20poly1305_IETF_KEYBYTES);
 static_assert(Aead::key_size == crypto_aead_aes256gcm_KEYBYTES);
+static_assert(Aead::key_size == aegis256::key_size);
 
-constexpr std::array best_first{Cipher::aes256_gcm, Cipher::chacha20_poly1305};
+constexpr std::size_t short_nonce_size = 12;
+static_assert(short_nonce_size == crypto_aead_chacha20poly1305_IETF_NPUBBYTES);
+static_assert(short_nonce_size == crypto_aead_aes256gcm_NPUBBYTES);
 
-using Nonce = std::array<unsigned char, 12>;
-static_assert(Nonce{}.size() == crypto_aead_chacha20poly1305_IETF_NPUBBYTES);
-static_assert(Nonce{}.size() == crypto_aead_aes256gcm_NPUBBYTES);
+/// Zero bits, and at the end the counter in little-endian order.
+class Nonce {
+public:
+    explicit Nonce(std::uint64_t counter) noexcept
+    {
+        for (std::size_t i = bytes_.size() - sizeof counter; i < bytes_.size(); ++i, counter >>= 8)
+            bytes_[i] = static_cast<std::byte>(counter & 0xff);
+    }
+    [[nodiscard]] aegis256::Nonce whole() const noexcept { return bytes_; }
+    [[nodiscard]] const unsigned char* last_12() const noexcept
+    {
+        return uchars(Bytes{bytes_}.last<short_nonce_size>());
+    }
 
-/// 32 zero bits, then the counter in little-endian order.
-[[nodiscard]] Nonce make_nonce(std::uint64_t counter) noexcept
-{
-    Nonce nonce{};
-    for (std::size_t i = 4; i < nonce.size(); ++i, counter >>= 8)
-        nonce[i] = static_cast<unsigned char>(counter & 0xff);
-    return nonce;
-}
+private:
+    std::array<std::byte, aegis256::nonce_size> bytes_{};
+};
 
 /// Puts the segments where their ciphertext will be; yields their size together.
 [[nodiscard]] std::size_t gather(std::span<const Bytes> segments, MutBytes out) noexcept
@@ -45,40 +56,12 @@ static_assert(Nonce{}.size() == crypto_aead_aes256gcm_NPUBBYTES);
 
 } // namespace
 
-std::string_view name(Cipher cipher) noexcept
-{
-    switch (cipher) {
-    case Cipher::chacha20_poly1305: return "chacha20-poly1305";
-    case Cipher::aes256_gcm: return "aes-256-gcm";
-    }
-    return "unknown";
-}
-
-CipherSet CipherSet::supported() noexcept
-{
-    const auto always = CipherSet{}.with(Cipher::chacha20_poly1305);
-    return Aead::supported(Cipher::aes256_gcm) ? always.with(Cipher::aes256_gcm) : always;
-}
-
-std::optional<Cipher> choose_cipher(CipherSet offered, CipherSet accepted) noexcept
-{
-    for (const auto cipher : best_first)
-        if (offered.contains(cipher) && accepted.contains(cipher)) return cipher;
-    return std::nullopt;
-}
-
-std::optional<Cipher> find_cipher(std::uint8_t number, CipherSet set) noexcept
-{
-    for (const auto cipher : best_first)
-        if (static_cast<std::uint8_t>(cipher) == number && set.contains(cipher)) return cipher;
-    return std::nullopt;
-}
-
 bool Aead::supported(Cipher cipher) noexcept
 {
     switch (cipher) {
     case Cipher::chacha20_poly1305: return true;
     case Cipher::aes256_gcm: return crypto_aead_aes256gcm_is_available() != 0;
+    case Cipher::aegis256: return aegis256::supported();
     }
     return false;
 }
@@ -87,7 +70,8 @@ Aead::Aead(Cipher cipher, const Secret<key_size>& key) noexcept : cipher_(cipher
 {
     assert(supported(cipher));
     switch (cipher) {
-    case Cipher::chacha20_poly1305: key_ = Secret<key_size>{key.bytes()}; break;
+    case Cipher::chacha20_poly1305:
+    case Cipher::aegis256: key_ = Secret<key_size>{key.bytes()}; break;
     case Cipher::aes256_gcm: crypto_aead_aes256gcm_beforenm(&aes_, uchars(key.bytes())); break;
     }
 }
@@ -123,43 +107,49 @@ std::size_t Aead::seal(std::uint64_t nonce, Bytes associated, std::span<const By
                        MutBytes out) const noexcept
 {
     const std::size_t size = gather(segments, out);
-    assert(tag_size <= out.size() - size);
-    const Nonce number = make_nonce(nonce);
+    const std::size_t sealed_size = size + tag_size(cipher_);
+    assert(sealed_size <= out.size());
+    const Nonce number{nonce};
     unsigned char* text = uchars(out);
     switch (cipher_) {
     case Cipher::chacha20_poly1305:
         crypto_aead_chacha20poly1305_ietf_encrypt(text, nullptr, text, size, uchars(associated),
-                                                  associated.size(), nullptr, number.data(),
+                                                  associated.size(), nullptr, number.last_12(),
                                                   uchars(key_.bytes()));
         break;
     case Cipher::aes256_gcm:
         crypto_aead_aes256gcm_encrypt_afternm(text, nullptr, text, size, uchars(associated),
-                                              associated.size(), nullptr, number.data(), &aes_);
+                                              associated.size(), nullptr, number.last_12(), &aes_);
+        break;
+    case Cipher::aegis256:
+        aegis256::seal(key_, number.whole(), associated, out.first(sealed_size));
         break;
     }
-    return size + tag_size;
+    return sealed_size;
 }
 
 Result<MutBytes> Aead::open(std::uint64_t nonce, Bytes associated, MutBytes sealed) const
 {
-    if (sealed.size() < tag_size) return fail(std::errc::bad_message, "open: shorter than a tag");
-    const Nonce number = make_nonce(nonce);
+    if (sealed.size() < tag_size(cipher_))
+        return fail(std::errc::bad_message, "open: shorter than a tag");
+    const Nonce number{nonce};
     unsigned char* text = uchars(sealed);
-    int status = -1;
+    bool good = false;
     switch (cipher_) {
     case Cipher::chacha20_poly1305:
-        status = crypto_aead_chacha20poly1305_ietf_decrypt(
-            text, nullptr, nullptr, text, sealed.size(), uchars(associated), associated.size(),
-            number.data(), uchars(key_.bytes()));
+        good = crypto_aead_chacha20poly1305_ietf_decrypt(
+                   text, nullptr, nullptr, text, sealed.size(), uchars(associated),
+                   associated.size(), number.last_12(), uchars(key_.bytes())) == 0;
         break;
     case Cipher::aes256_gcm:
-        status = crypto_aead_aes256gcm_decrypt_afternm(text, nullptr, nullptr, text, sealed.size(),
-                                                       uchars(associated), associated.size(),
-                                                       number.data(), &aes_);
+        good = crypto_aead_aes256gcm_decrypt_afternm(text, nullptr, nullptr, text, sealed.size(),
+                                                     uchars(associated), associated.size(),
+                                                     number.last_12(), &aes_) == 0;
         break;
+    case Cipher::aegis256: good = aegis256::open(key_, number.whole(), associated, sealed); break;
     }
-    if (status != 0) return fail(std::errc::bad_message, "open: not authentic");
-    return sealed.first(sealed.size() - tag_size);
+    if (!good) return fail(std::errc::bad_message, "open: not authentic");
+    return sealed.first(sealed.size() - tag_size(cipher_));
 }
 
 } // namespace braid

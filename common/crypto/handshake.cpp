@@ -48,14 +48,6 @@ void mix_ephemeral(NoiseState& noise, const PublicKey& ephemeral)
     return {};
 }
 
-/// True for one whole unit of this type and size.
-[[nodiscard]] bool is_unit(Bytes unit, UnitType type, std::size_t size)
-{
-    const auto header = next_unit(unit);
-    return header && *header && (*header)->type == type && (*header)->size == size &&
-           unit.size() == size;
-}
-
 /// What the clear part of a client hello offers.
 [[nodiscard]] Result<CipherSet> check_hello(Bytes unit)
 {

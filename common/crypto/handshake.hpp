@@ -6,6 +6,7 @@
 #include "common/base/bytes.hpp"
 #include "common/base/result.hpp"
 #include "common/crypto/aead.hpp"
+#include "common/crypto/handshake_fault.hpp"
 #include "common/crypto/keys.hpp"
 #include "common/crypto/noise.hpp"
 #include "common/crypto/secret.hpp"
@@ -16,7 +17,6 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 namespace braid {
@@ -27,15 +27,6 @@ constexpr std::uint8_t protocol_version = 1;
 constexpr std::size_t client_hello_size = unit_header_size + 2 + 32 + 48 + 32;
 /// Header; e; cipher, session id and tag.
 constexpr std::size_t server_hello_size = unit_header_size + 32 + 17 + 16;
-
-/// The codes of handshake errors: why a message was refused. For the log, never for the peer.
-namespace handshake_fault {
-constexpr auto malformed = std::errc::bad_message; ///< size, type or field
-constexpr auto wrong_version = std::errc::protocol_not_supported;
-constexpr auto unknown_client = std::errc::permission_denied;      ///< authentic, but not listed
-constexpr auto not_authentic = std::errc::operation_not_permitted; ///< key, psk, or tampered
-constexpr auto no_common_cipher = std::errc::not_supported;
-} // namespace handshake_fault
 
 using SessionId = std::array<std::byte, 16>;
 

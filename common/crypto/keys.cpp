@@ -38,6 +38,13 @@ using TextWithNul = Secret<key_text_size + 1>;
            decoded == key.size();
 }
 
+[[nodiscard]] PublicKey public_of(std::span<const std::byte, key_size> scalar) noexcept
+{
+    std::array<std::byte, key_size> point{};
+    crypto_scalarmult_curve25519_base(uchars(MutBytes{point}), uchars(scalar));
+    return PublicKey{point};
+}
+
 [[nodiscard]] Result<Secret<key_size>> decode_secret(std::string_view text, std::string_view noun)
 {
     if (text.ends_with('\n')) text.remove_suffix(1);
@@ -77,11 +84,20 @@ std::string PublicKey::text() const
     return std::string{view(encode_key_text(bytes_))};
 }
 
-PrivateKey::PrivateKey(Secret<key_size> scalar) noexcept : scalar_(std::move(scalar))
+PrivateKey::PrivateKey(Secret<key_size> scalar) noexcept
+    : scalar_(std::move(scalar)), public_key_(public_of(this->scalar()))
 {
-    std::array<std::byte, key_size> point{};
-    crypto_scalarmult_curve25519_base(uchars(MutBytes{point}), uchars(scalar_.bytes()));
-    public_key_ = PublicKey{point};
+}
+
+PrivateKey::PrivateKey(LockedSecret scalar) noexcept
+    : scalar_(std::move(scalar)), public_key_(public_of(this->scalar()))
+{
+}
+
+std::span<const std::byte, key_size> PrivateKey::scalar() const noexcept
+{
+    const auto* plain = std::get_if<Secret<key_size>>(&scalar_);
+    return plain != nullptr ? plain->bytes() : std::get_if<LockedSecret>(&scalar_)->bytes();
 }
 
 PrivateKey PrivateKey::generate(const FillRandom& random)
@@ -99,19 +115,24 @@ Result<PrivateKey> PrivateKey::parse(std::string_view text)
 {
     auto scalar = decode_secret(text, "private key");
     if (!scalar) return fail(std::move(scalar.error()));
-    return PrivateKey{std::move(*scalar)};
+    return PrivateKey{LockedSecret{*scalar}};
+}
+
+void PrivateKey::lock() const noexcept
+{
+    if (const auto* locked = std::get_if<LockedSecret>(&scalar_)) locked->lock();
 }
 
 KeyText PrivateKey::text() const
 {
-    return encode_key_text(scalar_.bytes());
+    return encode_key_text(scalar());
 }
 
 Result<Secret<key_size>> PrivateKey::agree(const PublicKey& other) const
 {
     Secret<key_size> shared;
-    if (crypto_scalarmult_curve25519(uchars(MutBytes{shared.mutable_bytes()}),
-                                     uchars(scalar_.bytes()), uchars(other.bytes())) == 0)
+    if (crypto_scalarmult_curve25519(uchars(MutBytes{shared.mutable_bytes()}), uchars(scalar()),
+                                     uchars(other.bytes())) == 0)
         return shared;
     return fail(std::errc::invalid_argument, "public key: of low order");
 }
@@ -126,14 +147,14 @@ PresharedKey PresharedKey::generate(const FillRandom& random)
 {
     Secret<key_size> key;
     random(key.mutable_bytes());
-    return PresharedKey{std::move(key)};
+    return PresharedKey{key};
 }
 
 Result<PresharedKey> PresharedKey::parse(std::string_view text)
 {
     auto key = decode_secret(text, "preshared key");
     if (!key) return fail(std::move(key.error()));
-    return PresharedKey{std::move(*key)};
+    return PresharedKey{*key};
 }
 
 KeyText PresharedKey::text() const

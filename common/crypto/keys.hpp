@@ -4,6 +4,7 @@
 
 #include "common/base/bytes.hpp"
 #include "common/base/result.hpp"
+#include "common/crypto/locked_secret.hpp"
 #include "common/crypto/secret.hpp"
 
 #include <array>
@@ -12,7 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <variant>
 
 namespace braid {
 
@@ -49,7 +50,9 @@ private:
     std::array<std::byte, key_size> bytes_{};
 };
 
-/// A secret X25519 scalar, with its public key at hand.
+/// A secret X25519 scalar, with its public key at hand. One that was parsed, and so will stay, is
+/// in locked memory; a generated one is not, as that costs as much as an X25519 operation and
+/// every handshake has an ephemeral key.
 class PrivateKey {
 public:
     explicit PrivateKey(Secret<key_size> scalar) noexcept;
@@ -61,6 +64,8 @@ public:
 
     [[nodiscard]] const PublicKey& public_key() const noexcept { return public_key_; }
     [[nodiscard]] KeyText text() const;
+    /// See LockedSecret::lock. Nothing for a generated key.
+    void lock() const noexcept;
 
     /// The X25519 shared secret (RFC 7748).
     /// Errors (invalid_argument): the other key is of low order, so that everybody would know
@@ -68,16 +73,19 @@ public:
     [[nodiscard]] Result<Secret<key_size>> agree(const PublicKey& other) const;
 
 private:
-    Secret<key_size> scalar_;
+    explicit PrivateKey(LockedSecret scalar) noexcept;
+    [[nodiscard]] std::span<const std::byte, key_size> scalar() const noexcept;
+
+    std::variant<Secret<key_size>, LockedSecret> scalar_;
     PublicKey public_key_;
 };
 
-/// A secret that both peers hold besides their pairs. A peer without one uses none(), as the
-/// handshake has no form without.
+/// A secret that both peers hold besides their pairs, in locked memory. A peer without one uses
+/// none(), as the handshake has no form without.
 class PresharedKey {
 public:
     PresharedKey() noexcept = default; ///< all zeros: stands for "not configured"
-    explicit PresharedKey(Secret<key_size> key) noexcept : key_(std::move(key)) {}
+    explicit PresharedKey(const Secret<key_size>& key) : key_(key) {}
 
     [[nodiscard]] static const PresharedKey& none() noexcept;
     [[nodiscard]] static PresharedKey generate(const FillRandom& random = fill_random);
@@ -88,10 +96,12 @@ public:
     {
         return key_.bytes();
     }
+    /// See LockedSecret::lock.
+    void lock() const noexcept { key_.lock(); }
     [[nodiscard]] KeyText text() const;
 
 private:
-    Secret<key_size> key_;
+    LockedSecret key_;
 };
 
 } // namespace braid

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
 namespace braid {
@@ -43,7 +44,9 @@ private:
     Secret<32> secret_;
 };
 
-/// The client's side of one join. Each step succeeds once: start, then on_reply.
+/// The client's side of one join. Each step succeeds once:
+///
+///   fresh --start--> started --on_reply ok--> done
 class ClientJoin {
 public:
     explicit ClientJoin(Secret<32> lane_secret, FillRandom random = fill_random);
@@ -57,10 +60,16 @@ public:
     [[nodiscard]] Result<LaneSecrets> on_reply(Bytes unit);
 
 private:
+    enum class State {
+        fresh,   ///< nothing was sent
+        started, ///< a reply is due
+        done,    ///< the lane's secret is wiped
+    };
+
     Secret<32> lane_secret_;
     FillRandom random_;
     JoinNonce nonce_{};
-    enum class State { fresh, started, done } state_ = State::fresh;
+    State state_ = State::fresh;
 };
 
 /// The ticket of a lane join, to find the session by.
@@ -71,7 +80,7 @@ private:
 /// newest one taken, because a join may be lost; a few before it, because joins race each other.
 class LaneWindow {
 public:
-    static constexpr std::size_t reach = 8; ///< lanes ahead of the newest taken, and behind it
+    static constexpr std::uint64_t reach = 8; ///< lanes ahead of the newest taken, and behind it
 
     explicit LaneWindow(Secret<32> session_secret);
 
@@ -91,11 +100,14 @@ private:
         Secret<32> lane_secret;
         LaneTicket ticket{};
     };
-    void fill_to(std::uint64_t number);
+    [[nodiscard]] const Entry* find(const LaneTicket& ticket) const noexcept;
+    void take(std::uint64_t number);
+    void draw_to(std::uint64_t number);
 
     LaneChain chain_;
     std::uint64_t drawn_ = 0;   ///< number of the last lane drawn from the chain
-    std::deque<Entry> entries_; ///< by number
+    std::uint64_t newest_ = 0;  ///< the greatest number taken; 0 is the handshake's own lane
+    std::deque<Entry> entries_; ///< by number; none was taken
 };
 
 } // namespace braid

@@ -8,8 +8,6 @@
 
 namespace braid {
 
-static_assert(Aead::tag_size == record_tag_size);
-
 namespace {
 
 [[nodiscard]] Secret<32> aead_key(Cipher cipher, const Secret<32>& secret)
@@ -58,14 +56,14 @@ Result<std::size_t> RecordSealer::seal(std::span<const Bytes> segments, MutBytes
     const std::size_t size = total(segments);
     if (size > max_record_plaintext) return fail(std::errc::message_size, "record: too large");
     if (key_.refuses(size)) return fail(std::errc::value_too_large, "record: key is used up");
-    assert(out.size() >= size + record_overhead);
+    assert(out.size() >= size + overhead());
 
-    write_unit_header(out, next_type_, size + record_tag_size);
+    write_unit_header(out, next_type_, size + tag_size(cipher()));
     key_.aead().seal(key_.nonce(), out.first(unit_header_size), segments,
                      out.subspan(unit_header_size));
     key_.count(size);
     next_type_ = UnitType::record;
-    return size + record_overhead;
+    return size + overhead();
 }
 
 void RecordSealer::rekey()
@@ -101,7 +99,10 @@ Result<MutBytes> RecordOpener::open(MutBytes unit)
 
 Result<MutBytes> RecordOpener::open_with(RecordKey& key, MutBytes unit)
 {
-    const std::size_t size = unit.size() - record_overhead;
+    const std::size_t overhead = record_overhead(key.aead().cipher());
+    if (unit.size() < overhead || unit.size() - overhead > max_record_plaintext)
+        return fail(std::errc::protocol_error, "record: size out of bounds");
+    const std::size_t size = unit.size() - overhead;
     if (key.refuses(size)) return fail(std::errc::protocol_error, "record: key is used up");
 
     const auto plaintext =

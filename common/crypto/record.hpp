@@ -53,7 +53,7 @@ public:
     }
 
     /// Writes one record with the segments, one behind the other, as plaintext; yields its size,
-    /// which is the plaintext's and record_overhead. `out` must hold that. Segments that already
+    /// which is the plaintext's and overhead(). `out` must hold that. Segments that already
     /// lie at their place, from unit_header_size on, are not copied (Aead::seal).
     /// Errors: message_size, more than max_record_plaintext; value_too_large, the key is used
     /// up (rekey was not called in time).
@@ -68,6 +68,8 @@ public:
     void rekey();
 
     [[nodiscard]] Cipher cipher() const noexcept { return key_.aead().cipher(); }
+    /// record_overhead of the cipher.
+    [[nodiscard]] std::size_t overhead() const noexcept { return record_overhead(cipher()); }
 
 private:
     RecordKey key_;

@@ -21,8 +21,7 @@ struct BodySize {
     case UnitType::lane_accept: return BodySize{1, max_handshake_body};
     case UnitType::refused: return BodySize{0, 0};
     case UnitType::record:
-    case UnitType::next_record:
-        return BodySize{record_tag_size, max_record_plaintext + record_tag_size};
+    case UnitType::next_record: return BodySize{min_tag_size, max_record_plaintext + max_tag_size};
     }
     return std::nullopt;
 }
@@ -42,6 +41,12 @@ Result<std::optional<Unit>> next_unit(Bytes stream)
     if (length < allowed->least || length > allowed->most)
         return fail(std::errc::protocol_error, "unit: length out of bounds");
     return Unit{type, unit_header_size + length};
+}
+
+bool is_unit(Bytes unit, UnitType type, std::size_t size)
+{
+    const auto header = next_unit(unit);
+    return header && *header && **header == Unit{type, size} && unit.size() == size;
 }
 
 void write_unit_header(MutBytes out, UnitType type, std::size_t length) noexcept

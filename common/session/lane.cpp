@@ -40,11 +40,32 @@ void set_send_buffer(int fd)
 
 } // namespace
 
+Lane::Keys Lane::Keys::of_client(Cipher cipher, LaneSecrets secrets)
+{
+    return {RecordSealer{cipher, std::move(secrets.client_to_server)},
+            RecordOpener{cipher, std::move(secrets.server_to_client)}};
+}
+
+Lane::Keys Lane::Keys::of_server(Cipher cipher, LaneSecrets secrets)
+{
+    return {RecordSealer{cipher, std::move(secrets.server_to_client)},
+            RecordOpener{cipher, std::move(secrets.client_to_server)}};
+}
+
+Lane::Counters& Lane::Counters::operator+=(const Counters& other) noexcept
+{
+    packets_sent += other.packets_sent;
+    packets_received += other.packets_received;
+    bytes_sent += other.bytes_sent;
+    bytes_received += other.bytes_received;
+    return *this;
+}
+
 Lane::Lane(Loop& loop, Fd fd, Keys keys, Bytes received, Listener& listener)
     : loop_(loop),
       fd_(std::move(fd)),
       keys_(std::move(keys)),
-      listener_(&listener),
+      listener_(listener),
       in_(in_room),
       out_(out_room),
       keyed_at_(loop.now()),
@@ -52,7 +73,7 @@ Lane::Lane(Loop& loop, Fd fd, Keys keys, Bytes received, Listener& listener)
       watch_(loop, fd_.get(), [this](Interest ready) { on_ready(ready); }),
       gate_timer_(loop,
                   [this] {
-                      if (packets_wait_ && gate_open()) listener_->on_sendable();
+                      if (packets_wait_ && gate_open()) listener_.on_sendable();
                   }),
       alive_timer_(loop, [this] { on_alive_timer(); }),
       end_timer_(loop, [this] {
@@ -80,7 +101,8 @@ void Lane::on_ready(Interest ready)
     if (ready.readable && !receive()) return;
     if (!ready.writable) return;
     flush();
-    if (out_used_ == 0 && packets_wait_) listener_->on_sendable();
+    answer_ping();
+    if (out_used_ == 0 && packets_wait_) listener_.on_sendable();
 }
 
 bool Lane::receive()
@@ -114,6 +136,7 @@ bool Lane::handle_received()
     std::copy(in_.begin() + static_cast<std::ptrdiff_t>(at),
               in_.begin() + static_cast<std::ptrdiff_t>(in_used_), in_.begin());
     in_used_ -= at;
+    answer_ping();
     return true;
 }
 
@@ -135,7 +158,7 @@ Status Lane::handle_frame(const Frame& frame)
     if (frame.kind == FrameKind::packet) {
         ++counters_.packets_received;
         counters_.bytes_received += frame.payload.size();
-        return listener_->on_packet(frame.offload, frame.payload);
+        return listener_.on_packet(frame.offload, frame.payload);
     }
     const auto message = decode_message(frame.payload);
     if (!message) return fail(message.error());
@@ -145,14 +168,22 @@ Status Lane::handle_frame(const Frame& frame)
 Status Lane::handle_message(const Message& message)
 {
     if (const auto* ping = std::get_if<Ping>(&message)) {
-        send_message(Pong{ping->number});
+        owed_pong_ = Pong{ping->number};
         return {};
     }
     if (const auto* pong = std::get_if<Pong>(&message)) {
         if (pong->number == ping_number_) rtt_ = loop_.now() - ping_sent_at_;
         return {};
     }
-    return listener_->on_message(message);
+    return listener_.on_message(message);
+}
+
+void Lane::answer_ping()
+{
+    // One answer to all pings that came together, or while the peer does not read: it must not get
+    // more out of this end than it sends, nor a system call for each.
+    if (out_used_ > 0) return;
+    if (const auto pong = std::exchange(owed_pong_, std::nullopt)) send_message(*pong);
 }
 
 void Lane::on_alive_timer()
@@ -176,7 +207,7 @@ bool Lane::end(Error reason)
     alive_timer_.stop();
     end_timer_.stop();
     fault_ = reason; // nothing is sent any more
-    listener_->on_lane_end(reason);
+    listener_.on_lane_end(*this, reason);
     return false;
 }
 
@@ -190,6 +221,12 @@ void Lane::send_packets(FairQueue& queue)
     } else {
         gate_timer_.stop();
     }
+}
+
+void Lane::rest()
+{
+    packets_wait_ = false;
+    gate_timer_.stop();
 }
 
 bool Lane::gate_open()
@@ -239,7 +276,7 @@ void Lane::close(CloseReason reason)
 bool Lane::seal(std::span<const Bytes> segments)
 {
     if (fault_) return false;
-    std::size_t needed = record_overhead;
+    std::size_t needed = keys_.sealer.overhead();
     for (const Bytes segment : segments) needed += segment.size();
     if (needed > out_.size() - out_used_) {
         fail_later(

@@ -2,6 +2,7 @@
 /// a gate on what the kernel holds unsent, keep-alive.
 #pragma once
 
+#include "common/crypto/lane_join.hpp"
 #include "common/crypto/record.hpp"
 #include "common/queue/fair_queue.hpp"
 #include "common/session/send_gate.hpp"
@@ -34,12 +35,15 @@ public:
         /// The lane takes packets again.
         virtual void on_sendable() = 0;
         /// The last call, after which the lane does nothing; the owner may destroy it here.
-        virtual void on_lane_end(const Error& reason) = 0;
+        virtual void on_lane_end(Lane& lane, const Error& reason) = 0;
     };
 
     struct Keys {
         RecordSealer sealer;
         RecordOpener opener;
+
+        [[nodiscard]] static Keys of_client(Cipher cipher, LaneSecrets secrets);
+        [[nodiscard]] static Keys of_server(Cipher cipher, LaneSecrets secrets);
     };
 
     struct Counters {
@@ -47,17 +51,19 @@ public:
         std::uint64_t packets_received = 0;
         std::uint64_t bytes_sent = 0; ///< of inner packets
         std::uint64_t bytes_received = 0;
+
+        Counters& operator+=(const Counters& other) noexcept;
     };
 
     /// Takes over a connection whose handshake is done. `received` are bytes that came behind
     /// the handshake; they are handled at the next turn of the loop. `listener` outlives the
-    /// lane or is replaced.
+    /// lane.
     Lane(Loop& loop, Fd fd, Keys keys, Bytes received, Listener& listener);
-
-    void set_listener(Listener& listener) { listener_ = &listener; }
 
     /// Sends packets of the queue until it is empty, the gate shuts or the kernel is full.
     void send_packets(FairQueue& queue);
+    /// Asks for no more packets; what is sealed goes its way. Another lane has taken over.
+    void rest();
     /// Sends one message, in front of any packet not yet sealed.
     void send_message(const Message& message);
     /// Sends Close as well as possible without waiting.
@@ -75,6 +81,7 @@ private:
     [[nodiscard]] bool handle_record(MutBytes record);
     [[nodiscard]] Status handle_frame(const Frame& frame);
     [[nodiscard]] Status handle_message(const Message& message);
+    void answer_ping();
     void on_alive_timer();
     bool end(Error reason);
 
@@ -90,7 +97,7 @@ private:
     Loop& loop_;
     Fd fd_;
     Keys keys_;
-    Listener* listener_;
+    Listener& listener_;
     SendGate gate_;
     Counters counters_;
     std::vector<std::byte> in_; ///< fixed size; the first in_used_ bytes are not yet handled
@@ -102,6 +109,7 @@ private:
     std::optional<Error> fault_;
     TimePoint keyed_at_; ///< when the sealer's key was last changed
     TimePoint heard_at_;
+    std::optional<Pong> owed_pong_; ///< to the last ping received
     std::uint64_t ping_number_ = 0;
     TimePoint ping_sent_at_{};
     std::optional<Duration> rtt_;

@@ -1,17 +1,70 @@
 #include "common/session/session.hpp"
 
-namespace braid {
+#include <algorithm>
+#include <string>
+#include <utility>
 
-void Session::adopt(std::unique_ptr<Lane> lane)
-{
-    lane_ = std::move(lane);
-    lane_->set_listener(*this);
-}
+namespace braid {
 
 void Session::open_lane(Loop& loop, Fd fd, Lane::Keys keys, Bytes received)
 {
-    lane_ = std::make_unique<Lane>(loop, std::move(fd), std::move(keys), received,
-                                   static_cast<Lane::Listener&>(*this));
+    if (lanes_.size() == max_lanes) remove(lanes_.begin());
+    if (!lanes_.empty()) lanes_.back()->rest();
+    lanes_.push_back(std::make_unique<Lane>(loop, std::move(fd), std::move(keys), received,
+                                            static_cast<Lane::Listener&>(*this)));
+}
+
+void Session::drop_lanes()
+{
+    while (!lanes_.empty()) remove(lanes_.begin());
+}
+
+void Session::send()
+{
+    if (!lanes_.empty()) lanes_.back()->send_packets(queue_);
+}
+
+void Session::send_message(const Message& message)
+{
+    if (!lanes_.empty()) lanes_.back()->send_message(message);
+}
+
+void Session::close(CloseReason reason)
+{
+    if (!lanes_.empty()) lanes_.back()->close(reason);
+}
+
+Lane::Counters Session::counters() const noexcept
+{
+    Lane::Counters sum = ended_;
+    for (const auto& lane : lanes_) sum += lane->counters();
+    return sum;
+}
+
+Status Session::on_message(const Message& message)
+{
+    const auto* close = std::get_if<Close>(&message);
+    if (close == nullptr) return listener_.on_message(*this, message);
+    closed_by_peer_ = true;
+    return fail(std::errc::connection_reset,
+                std::string{"the peer said goodbye: "} + std::string{name_of(close->reason)});
+}
+
+void Session::on_lane_end(Lane& lane, const Error& reason)
+{
+    const Error kept = reason; // it lives in the lane
+    remove(std::ranges::find(lanes_, &lane, &std::unique_ptr<Lane>::get));
+    if (closed_by_peer_) return listener_.on_session_end(*this, kept);
+    if (!lanes_.empty()) return send();
+    while (queue_.pop()) { // stale when a lane is back, and memory until then
+    }
+    listener_.on_lanes_lost(*this, kept);
+}
+
+void Session::remove(std::vector<std::unique_ptr<Lane>>::iterator lane)
+{
+    ended_ += (*lane)->counters();
+    lanes_.erase(lane);
 }
 
 } // namespace braid

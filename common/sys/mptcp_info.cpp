@@ -188,8 +188,8 @@ Result<Unsent> unsent(int fd)
             if (!lives(infos.rows[i])) continue;
             sum.bytes += infos.rows[i].tcpi_notsent_bytes;
             if (infos.rows[i].tcpi_unacked > 0)
-                sum.least_of_busy = std::min<std::size_t>(sum.least_of_busy,
-                                                          infos.rows[i].tcpi_notsent_bytes);
+                sum.least_of_busy =
+                    std::min<std::size_t>(sum.least_of_busy, infos.rows[i].tcpi_notsent_bytes);
             ++sum.subflows;
         }
     } else {

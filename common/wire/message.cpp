@@ -14,6 +14,7 @@ enum class MessageType : std::uint8_t {
     ping = 3,
     pong = 4,
     close = 5,
+    lane_hello = 6,
 };
 
 tl::unexpected<Error> malformed(std::string_view reason)
@@ -83,6 +84,11 @@ void put(WireWriter& out, const Close& close)
 {
     put(out, MessageType::close);
     out.u8(static_cast<std::uint8_t>(close.reason));
+}
+
+void put(WireWriter& out, const LaneHello&)
+{
+    put(out, MessageType::lane_hello);
 }
 
 Result<std::string> take_software(WireReader& in)
@@ -199,6 +205,7 @@ Result<std::optional<Message>> decode_message(Bytes payload)
     case MessageType::ping: return decode_number<Ping>(in);
     case MessageType::pong: return decode_number<Pong>(in);
     case MessageType::close: return decode_close(in);
+    case MessageType::lane_hello: return LaneHello{};
     }
     return std::nullopt;
 }

@@ -75,7 +75,12 @@ struct Close {
     bool operator==(const Close&) const = default;
 };
 
-using Message = std::variant<Hello, TunnelConfig, Ping, Pong, Close>;
+/// Client to server, first record of a further lane: confirms its keys.
+struct LaneHello {
+    bool operator==(const LaneHello&) const = default;
+};
+
+using Message = std::variant<Hello, TunnelConfig, Ping, Pong, Close, LaneHello>;
 
 /// The message as the payload of a frame, at most max_message_size bytes. Fields must be within
 /// their bounds (a programmer error otherwise).

@@ -11,7 +11,7 @@ from tunnel import TRAFFIC, Tunnel
 HELLO_SIZE = 118
 REFUSED_UNIT = "03000000"
 PATIENCE_S = 5  # PROTOCOL.md, "Before authentication"
-LIMIT = 64      # limits.unauthenticated, by default
+LIMIT, PER_SOURCE = 64, 16
 SOURCES = [f"192.0.2.{n}" for n in range(81, 89)]  # a quarter of the limit each: they can fill it
 
 # Sends the bytes (hex) and prints what came until the end (hex), and after how long.
@@ -56,7 +56,8 @@ print("made", made)
 
 class Strangers(unittest.TestCase):
     def setUp(self):
-        self.tunnel = Tunnel()
+        self.tunnel = Tunnel(server_settings={"limits": {
+            "unauthenticated": LIMIT, "unauthenticated_per_source": PER_SOURCE}})
         self.tunnel.__enter__()
         self.addCleanup(self.tunnel.__exit__)
         self.lab, self.client, self.server = (self.tunnel.lab, self.tunnel.client,

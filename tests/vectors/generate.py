@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""Second implementation of braid's handshake, key schedule and records, after PROTOCOL.md.
+"""Second implementation of braid's handshake, joins, key schedule and records, after PROTOCOL.md.
 
-Writes the golden vectors beside it and the seeds of the fuzz targets for handshake and record;
+Writes the golden vectors beside it and the seeds of the fuzz targets handshake, join and record;
 with --check compares them with what is there instead.
 Needs python3-cryptography (Debian). HMAC, HKDF and Noise are written out here, so that the
-vectors share nothing with common/crypto but the specification.
+vectors share nothing with common/crypto but the specification; AEGIS-256 is in aegis256.py.
 """
 
 import hashlib
@@ -16,8 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-CHACHA20_POLY1305, AES256_GCM = 1, 2
-CLIENT_HELLO, SERVER_HELLO, RECORD, NEXT_RECORD = 1, 2, 6, 7
+import aegis256
+
+CHACHA20_POLY1305, AES256_GCM, AEGIS256 = 1, 2, 3
+CLIENT_HELLO, SERVER_HELLO, LANE_JOIN, LANE_ACCEPT, RECORD, NEXT_RECORD = 1, 2, 4, 5, 6, 7
 VERSION = 1
 
 
@@ -136,20 +138,69 @@ def handshake_vectors(seed, psk, offered, cipher):
     }  # fmt: skip
 
 
+class Lane:
+    """One further lane of a session: both units of its join, and its keys."""
+
+    def __init__(self, secret, client_nonce, server_nonce):
+        nonces = client_nonce + server_nonce
+        self.secret, self.client_nonce, self.server_nonce = secret, client_nonce, server_nonce
+        self.ticket = derive(secret, b"braid ticket")[:16]
+        proof = derive(secret, b"braid join", client_nonce)
+        self.join = unit(LANE_JOIN, self.ticket + client_nonce + proof)
+        self.accept = unit(LANE_ACCEPT, server_nonce + derive(secret, b"braid accept", nonces))
+        root = derive(secret, b"braid keys", nonces)
+        self.client_to_server = derive(root, b"braid client")
+        self.server_to_client = derive(root, b"braid server")
+
+
+def lanes(session_secret, nonces):
+    """Lanes 1, 2, ... of a session, one for each pair of nonces."""
+    chain = session_secret
+    for client_nonce, server_nonce in nonces:
+        yield Lane(derive(chain, b"braid lane"), client_nonce, server_nonce)
+        chain = derive(chain, b"braid chain")
+
+
+def lane_join_vectors():
+    secret = hashlib.sha256(b"braid vectors session secret").digest()
+
+    def nonce_of(end, number):
+        return hashlib.sha256(f"braid vectors {end} nonce {number}".encode()).digest()[:16]
+
+    nonces = [(nonce_of("client", i), nonce_of("server", i)) for i in (1, 2, 3)]
+    vectors = {"session_secret": secret}
+    for number, lane in enumerate(lanes(secret, nonces), 1):
+        vectors |= {f"lane_{number}_{name}": value for name, value in vars(lane).items()}
+    return vectors
+
+
+class Aegis256:
+    """AEGIS-256 in the form of an AEAD of the library."""
+
+    def __init__(self, key):
+        self.key = key
+
+    def encrypt(self, short_nonce, plaintext, associated):
+        return aegis256.encrypt(self.key, bytes(20) + short_nonce, plaintext, associated)
+
+
 class Sealer:
     """The records of one direction."""
+
+    kinds = {CHACHA20_POLY1305: ChaCha20Poly1305, AES256_GCM: AESGCM, AEGIS256: Aegis256}
 
     def __init__(self, cipher, secret):
         self.cipher, self.secret = cipher, secret
         self.expand()
 
     def expand(self):
-        kind = {CHACHA20_POLY1305: ChaCha20Poly1305, AES256_GCM: AESGCM}[self.cipher]
-        self.aead = kind(derive(self.secret, b"braid record", bytes([self.cipher])))
+        key = derive(self.secret, b"braid record", bytes([self.cipher]))
+        self.aead = self.kinds[self.cipher](key)
+        self.tag_size = 32 if self.cipher == AEGIS256 else 16
         self.n = 0
 
     def seal(self, plaintext, kind=RECORD):
-        header = bytes([kind]) + (len(plaintext) + 16).to_bytes(3, "big")
+        header = bytes([kind]) + (len(plaintext) + self.tag_size).to_bytes(3, "big")
         sealed = self.aead.encrypt(nonce(self.n), plaintext, header)
         self.n += 1
         return header + sealed
@@ -193,21 +244,32 @@ def all_vectors():
     return {
         "handshake.txt": handshake_vectors("plain", no_psk, 0b01, CHACHA20_POLY1305),
         "handshake_psk.txt": handshake_vectors("psk", psk, 0b11, AES256_GCM),
+        "lane_join.txt": lane_join_vectors(),
         "derive.txt": derive_vectors(),
         "record_chacha20_poly1305.txt": record_vectors(CHACHA20_POLY1305),
         "record_aes256_gcm.txt": record_vectors(AES256_GCM),
+        "record_aegis256.txt": record_vectors(AEGIS256),
     }
 
 
-def published():
-    """The vector of Noise_IKpsk2_25519_ChaChaPoly_BLAKE2b in noise_ikpsk2.txt, from outside."""
-    lines = (here / "noise_ikpsk2.txt").read_text().splitlines()
+def published(file):
+    """Vectors from outside."""
+    lines = (here / file).read_text().splitlines()
     pairs = (line.split(" = ") for line in lines if line and not line.startswith("#"))
     return {name: bytes.fromhex(value) for name, value in pairs}
 
 
-def check_published():
-    v = published()
+def check_aegis256():
+    v = published("aegis256.txt")
+    return all(
+        aegis256.encrypt(v["key"], v["nonce"], v[f"msg_{i}"], v[f"ad_{i}"])
+        == v[f"ct_{i}"] + v[f"tag_{i}"]
+        for i in range(1, 6)
+    )
+
+
+def check_noise():
+    v = published("noise_ikpsk2.txt")
     keys = v["client_private"], v["server_private"], v["client_ephemeral"], v["server_ephemeral"]
     payloads = v["payload_0"], v["payload_1"]
     first, second, noise = noise_ikpsk2(v["prologue"], keys, v["psk"], payloads)
@@ -240,6 +302,22 @@ def handshake_corpus():
     }  # fmt: skip
 
 
+def join_corpus():
+    nonces = [(bytes([1] * 16), bytes([2] * 16))] * 9
+    taken = list(lanes(bytes(32), nonces))
+    first, join, answer = taken[0], taken[0].join, taken[0].accept
+    return {
+        "join": join, "join_cut": join[:-1], "join_long": join + b"x",
+        "join_last_in_reach": taken[7].join, "join_beyond_reach": taken[8].join,
+        "join_other_proof": join[:-1] + bytes([join[-1] ^ 1]),
+        "join_other_nonce": join[:20] + bytes(16) + join[36:],
+        "join_mixed": unit(LANE_JOIN, first.ticket + taken[1].join[20:]),
+        "accept": answer, "accept_cut": answer[:-1],
+        "accept_is_join": unit(LANE_ACCEPT, join[20:]),
+        "unchanged": bytes(68), "empty": b"", "client_hello": unit(CLIENT_HELLO, b"x"),
+    }  # fmt: skip
+
+
 def record_corpus():
     sealer = Sealer(CHACHA20_POLY1305, bytes(32))
     stream = sealer.seal(b"") + sealer.seal(b"some frames") + sealer.seal(bytes(300))
@@ -255,7 +333,9 @@ def record_corpus():
 
 
 def corpora():
-    folders = {"handshake": handshake_corpus(), "record": record_corpus()}
+    folders = {
+        "handshake": handshake_corpus(), "join": join_corpus(), "record": record_corpus(),
+    }  # fmt: skip
     return {
         pathlib.Path("..", "fuzz", "corpus", folder, name): data
         for folder, files in folders.items()
@@ -276,7 +356,8 @@ def main():
         sys.exit("usage: generate.py [--check]")
     files = {pathlib.Path(name): render(v).encode() for name, v in all_vectors().items()}
     files |= corpora()
-    failed = [] if check_published() else ["noise_ikpsk2.txt"]
+    checks = {"noise_ikpsk2.txt": check_noise, "aegis256.txt": check_aegis256}
+    failed = [name for name, check in checks.items() if not check()]
     for name, data in files.items():
         path = here / name
         if sys.argv[1:] == []:

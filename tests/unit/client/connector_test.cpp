@@ -129,16 +129,16 @@ struct Track {
     std::vector<Result<Connected>> outcomes;
     TimePoint start{};
     TimePoint end{};
-    Connector connector{loop,
-                        [this] {
-                            return ClientHandshake{{.own = keys.client,
-                                                    .server = keys.server.public_key(),
-                                                    .psk = keys.psk}};
-                        },
-                        [this](Result<Connected> outcome) {
-                            end = loop.now();
-                            outcomes.push_back(std::move(outcome));
-                        }};
+    Connector connector{
+        loop,
+        [this] {
+            return Opening{ClientHandshake{
+                {.own = keys.client, .server = keys.server.public_key(), .psk = keys.psk}}};
+        },
+        [this](Result<Connected> outcome) {
+            end = loop.now();
+            outcomes.push_back(std::move(outcome));
+        }};
 };
 
 Target to(const Endpoint& remote)
@@ -168,7 +168,7 @@ TEST_CASE("the winner has the connection, the keys and the bytes behind the hand
     CHECK(connected.fd);
     CHECK(connected.target == to(here));
     CHECK(connected.local.address == here.address);
-    CHECK(connected.keys.peer == track.keys.server.public_key());
+    CHECK(connected.opened.fresh);
     CHECK(connected.received.size() == 5);
     CHECK_FALSE(track.connector.racing());
 }
@@ -310,9 +310,9 @@ TEST_CASE("a new race may be started in the outcome of the last one")
     twice.emplace(
         track.loop,
         [&] {
-            return ClientHandshake{{.own = track.keys.client,
-                                    .server = track.keys.server.public_key(),
-                                    .psk = track.keys.psk}};
+            return Opening{ClientHandshake{{.own = track.keys.client,
+                                            .server = track.keys.server.public_key(),
+                                            .psk = track.keys.psk}}};
         },
         [&](Result<Connected> outcome) {
             outcomes.push_back(std::move(outcome));

@@ -14,8 +14,9 @@ namespace {
 
 [[nodiscard]] std::vector<Cipher> ciphers()
 {
-    std::vector<Cipher> all{Cipher::chacha20_poly1305};
-    if (Aead::supported(Cipher::aes256_gcm)) all.push_back(Cipher::aes256_gcm);
+    std::vector<Cipher> all;
+    for (const auto cipher : {Cipher::chacha20_poly1305, Cipher::aes256_gcm, Cipher::aegis256})
+        if (Aead::supported(cipher)) all.push_back(cipher);
     return all;
 }
 
@@ -28,7 +29,7 @@ namespace {
 
 [[nodiscard]] std::vector<std::byte> seal(const Aead& aead, std::uint64_t nonce, Bytes text)
 {
-    std::vector<std::byte> out(text.size() + Aead::tag_size);
+    std::vector<std::byte> out(text.size() + tag_size(aead.cipher()));
     const std::array segments{text};
     CHECK(aead.seal(nonce, as_bytes("header"), segments, out) == out.size());
     return out;
@@ -97,17 +98,23 @@ TEST_CASE("every flipped bit, another nonce, header or key is refused")
 
 TEST_CASE("less than a tag is refused")
 {
-    const Aead aead{Cipher::chacha20_poly1305, key_of(std::byte{7})};
-    std::vector<std::byte> bytes(Aead::tag_size - 1);
-    for (std::size_t size = 0; size < Aead::tag_size; ++size)
-        CHECK_FALSE(aead.open(0, {}, MutBytes{bytes}.first(size)));
+    for (const auto cipher : ciphers()) {
+        CAPTURE(name(cipher));
+        const Aead aead{cipher, key_of(std::byte{7})};
+        std::vector<std::byte> bytes(tag_size(cipher) - 1);
+        for (std::size_t size = 0; size < tag_size(cipher); ++size)
+            CHECK_FALSE(aead.open(0, {}, MutBytes{bytes}.first(size)));
+    }
 }
 
 TEST_CASE("the nonce's high bytes count")
 {
-    const Aead aead{Cipher::chacha20_poly1305, key_of(std::byte{7})};
-    auto sealed = seal(aead, 1, copy_of("text"));
-    CHECK_FALSE(aead.open((std::uint64_t{1} << 56) + 1, as_bytes("header"), sealed));
+    for (const auto cipher : ciphers()) {
+        CAPTURE(name(cipher));
+        const Aead aead{cipher, key_of(std::byte{7})};
+        auto sealed = seal(aead, 1, copy_of("text"));
+        CHECK_FALSE(aead.open((std::uint64_t{1} << 56) + 1, as_bytes("header"), sealed));
+    }
 }
 
 TEST_CASE("a moved cipher works and leaves nothing")
@@ -122,30 +129,4 @@ TEST_CASE("a moved cipher works and leaves nothing")
         third = std::move(second);
         CHECK(seal(third, 0, copy_of("text")) == before);
     }
-}
-
-TEST_CASE("the best common cipher is chosen")
-{
-    const auto both = CipherSet{}.with(Cipher::chacha20_poly1305).with(Cipher::aes256_gcm);
-    const auto chacha = CipherSet{}.with(Cipher::chacha20_poly1305);
-    const auto aes = CipherSet{}.with(Cipher::aes256_gcm);
-    CHECK(chacha.bits() == 1);
-    CHECK(aes.bits() == 2);
-    CHECK(choose_cipher(both, both) == Cipher::aes256_gcm);
-    CHECK(choose_cipher(both, chacha) == Cipher::chacha20_poly1305);
-    CHECK(choose_cipher(chacha, both) == Cipher::chacha20_poly1305);
-    CHECK(choose_cipher(CipherSet{0xff}, aes) == Cipher::aes256_gcm);
-    CHECK_FALSE(choose_cipher(aes, chacha));
-    CHECK_FALSE(choose_cipher(CipherSet{0xfc}, both));
-    CHECK(CipherSet::supported().contains(Cipher::chacha20_poly1305));
-}
-
-TEST_CASE("only numbers of known ciphers in the set are found")
-{
-    for (unsigned number = 0; number < 256; ++number) {
-        const auto found = find_cipher(static_cast<std::uint8_t>(number), CipherSet{0xff});
-        CHECK(found.has_value() == (number == 1 || number == 2));
-    }
-    CHECK_FALSE(find_cipher(2, CipherSet{1}));
-    CHECK(find_cipher(2, CipherSet{2}) == Cipher::aes256_gcm);
 }

@@ -29,7 +29,7 @@ namespace {
 [[nodiscard]] std::vector<std::byte> seal(Secret<32> key, std::string_view text)
 {
     RecordSealer sealer{Cipher::chacha20_poly1305, std::move(key)};
-    std::vector<std::byte> out(text.size() + record_overhead);
+    std::vector<std::byte> out(text.size() + sealer.overhead());
     const std::array segments{as_bytes(text)};
     REQUIRE(sealer.seal(segments, out));
     return out;
@@ -128,6 +128,30 @@ TEST_CASE("unknown ciphers in an authentic offer are skipped")
     const auto given = answer(ends, hello_of(client));
     CHECK(given.result.cipher == Cipher::chacha20_poly1305);
     CHECK(client.on_reply(given.unit));
+}
+
+TEST_CASE("the best cipher that both ends have is agreed upon")
+{
+    Ends ends;
+    const auto all = both_ciphers.with(Cipher::aegis256);
+    struct Case {
+        CipherSet offered;
+        CipherSet accepted;
+        Cipher best;
+    };
+    for (const auto& one :
+         {Case{all, all, Cipher::aegis256}, Case{all, both_ciphers, Cipher::aes256_gcm},
+          Case{both_ciphers, all, Cipher::aes256_gcm},
+          Case{chacha_only, all, Cipher::chacha20_poly1305}}) {
+        ends.offered = one.offered;
+        ends.accepted = one.accepted;
+        auto client = ends.client_side();
+        const auto given = answer(ends, hello_of(client));
+        CHECK(given.result.cipher == one.best);
+        const auto got = client.on_reply(given.unit);
+        REQUIRE(got);
+        CHECK(got->cipher == one.best);
+    }
 }
 
 TEST_CASE("a replayed hello is answered, but the recorded confirmation does not open")

@@ -29,7 +29,7 @@ void append_sealed(NoiseState& noise, Bytes plaintext, std::vector<std::byte>& m
 [[nodiscard]] std::vector<std::byte> transport(const Secret<32>& key, std::uint64_t nonce,
                                                const std::vector<std::byte>& payload)
 {
-    std::vector<std::byte> out(payload.size() + Aead::tag_size);
+    std::vector<std::byte> out(payload.size() + noise_tag_size);
     const std::array segments{Bytes{payload}};
     const Aead aead{Cipher::chacha20_poly1305, key};
     CHECK(aead.seal(nonce, {}, segments, out) == out.size());

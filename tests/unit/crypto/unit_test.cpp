@@ -64,8 +64,8 @@ TEST_CASE("each type has its bounds of length")
     };
     const Case cases[] = {{UnitType::client_hello, 1, 256},   {UnitType::server_hello, 1, 256},
                           {UnitType::refused, 0, 0},          {UnitType::lane_join, 1, 256},
-                          {UnitType::lane_accept, 1, 256},    {UnitType::record, 16, 133136},
-                          {UnitType::next_record, 16, 133136}};
+                          {UnitType::lane_accept, 1, 256},    {UnitType::record, 16, 133152},
+                          {UnitType::next_record, 16, 133152}};
     for (const auto& one : cases) {
         CAPTURE(static_cast<int>(one.type));
         CHECK(read(one.type, one.least));
@@ -78,7 +78,19 @@ TEST_CASE("each type has its bounds of length")
 
 TEST_CASE("the largest record fits the largest unit")
 {
-    const auto unit = read(UnitType::record, max_record_plaintext + record_tag_size);
+    const auto unit = read(UnitType::record, max_record_plaintext + max_tag_size);
     REQUIRE(unit);
     CHECK((*unit)->size == max_unit_size);
+}
+
+TEST_CASE("is_unit knows exactly one whole unit of a type and size")
+{
+    const auto unit = from_hex("0400000211aa");
+    CHECK(is_unit(unit, UnitType::lane_join, 6));
+    CHECK_FALSE(is_unit(unit, UnitType::lane_accept, 6));
+    CHECK_FALSE(is_unit(unit, UnitType::lane_join, 7));
+    CHECK_FALSE(is_unit(Bytes{unit}.first(5), UnitType::lane_join, 6));
+    CHECK_FALSE(is_unit(Bytes{unit}.first(3), UnitType::lane_join, 6));
+    CHECK_FALSE(is_unit(from_hex("0400000211aabb"), UnitType::lane_join, 6));
+    CHECK_FALSE(is_unit({}, UnitType::lane_join, 6));
 }

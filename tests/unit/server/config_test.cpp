@@ -57,6 +57,10 @@ void check_defaults(const ServerConfig& config)
     CHECK(config.tun.mtu == defaults.tun.mtu);
     CHECK(config.nat == defaults.nat);
     CHECK(config.limits.unauthenticated == defaults.limits.unauthenticated);
+    CHECK(config.limits.unauthenticated_per_source == defaults.limits.unauthenticated_per_source);
+    CHECK(config.limits.handshakes_per_second == defaults.limits.handshakes_per_second);
+    CHECK(config.limits.handshakes_per_second_per_source ==
+          defaults.limits.handshakes_per_second_per_source);
     CHECK(config.daemon.control_socket == defaults.daemon.control_socket);
     CHECK(config.daemon.log_level == defaults.daemon.log_level);
     CHECK(config.daemon.log_file == defaults.daemon.log_file);
@@ -80,14 +84,16 @@ TEST_CASE("a config with what is required gets the defaults for the rest")
 
 TEST_CASE("every key is read")
 {
-    const auto config = parse("listen: ['[::]:8684', 192.0.2.1:443]\n"
-                              "identity: {private_key_file: /k/own}\n"
-                              "tun: {name: vpn0, addresses: [10.86.0.1/24], mtu: 9000}\n"
-                              "peers:\n  - name: a.b_c-9\n    public_key: " +
-                              std::string{key_a} +
-                              "\n    addresses: [10.86.0.2]\n    preshared_key_file: a.psk\n"
-                              "nat: false\nlimits: {unauthenticated: 8}\n"
-                              "control: {socket: s.sock}\nlog: {level: warning, file: /log}\n");
+    const auto config =
+        parse("listen: ['[::]:8684', 192.0.2.1:443]\n"
+              "identity: {private_key_file: /k/own}\n"
+              "tun: {name: vpn0, addresses: [10.86.0.1/24], mtu: 9000}\n"
+              "peers:\n  - name: a.b_c-9\n    public_key: " +
+              std::string{key_a} +
+              "\n    addresses: [10.86.0.2]\n    preshared_key_file: a.psk\n"
+              "nat: false\nlimits: {unauthenticated: 80, unauthenticated_per_source: 9,\n"
+              "  handshakes_per_second: 70, handshakes_per_second_per_source: 7}\n"
+              "control: {socket: s.sock}\nlog: {level: warning, file: /log}\n");
     REQUIRE(config);
     CHECK(config->listen == std::vector{Endpoint::parse("[::]:8684").value(),
                                         Endpoint::parse("192.0.2.1:443").value()});
@@ -99,9 +105,23 @@ TEST_CASE("every key is read")
     CHECK(config->peers[0].addresses == prefixes({"10.86.0.2"}));
     CHECK(config->peers[0].preshared_key_file == "/etc/braid/a.psk");
     CHECK_FALSE(config->nat);
-    CHECK(config->limits.unauthenticated == 8);
+    CHECK(config->limits.unauthenticated == 80);
+    CHECK(config->limits.unauthenticated_per_source == 9);
+    CHECK(config->limits.handshakes_per_second == 70);
+    CHECK(config->limits.handshakes_per_second_per_source == 7);
     CHECK(config->daemon.control_socket == "/etc/braid/s.sock");
     CHECK(config->daemon.log_level == spdlog::level::warn);
+}
+
+TEST_CASE("the default of a limit per source gives way to a lower limit for all")
+{
+    const auto limits = [](std::string_view text) {
+        return parse(complete("limits: {" + std::string{text} + "}\n")).value().limits;
+    };
+    CHECK(limits("unauthenticated: 8").unauthenticated_per_source == 8);
+    CHECK(limits("unauthenticated: 1000").unauthenticated_per_source == 32);
+    CHECK(limits("handshakes_per_second: 3").handshakes_per_second_per_source == 3);
+    CHECK(limits("unauthenticated_per_source: 256").unauthenticated == 256);
 }
 
 TEST_CASE("an address of a peer is a host however it is written, and a network a network")
@@ -162,7 +182,20 @@ TEST_CASE("each mistake is told at its place, with a remedy")
         Case{"listen: [1.2.3.4:1, 1.2.3.4:1]", "3:21: listen[1]: 1.2.3.4:1 is listed twice", ""},
         Case{"nat: 1", "3:1: nat: '1' is not true or false", ""},
         Case{"limits: {unauthenticated: 0}",
-             "3:10: limits.unauthenticated: '0' is not a number from 1 to 65536", ""},
+             "3:10: limits.unauthenticated: '0' is not a number from 1 to 4096", ""},
+        Case{
+            "limits: {unauthenticated: 16, unauthenticated_per_source: 17}",
+            "3:31: limits.unauthenticated_per_source: '17' is more than limits.unauthenticated, 16",
+            ""},
+        Case{"limits: {unauthenticated_per_source: 257}",
+             "3:10: limits.unauthenticated_per_source: '257' is more than limits.unauthenticated, "
+             "256",
+             ""},
+        Case{"limits: {handshakes_per_second: 100001}",
+             "3:10: limits.handshakes_per_second: '100001' is not a number from 1 to 100000", ""},
+        Case{"limits: {handshakes_per_second: 5, handshakes_per_second_per_source: 0}",
+             "3:36: limits.handshakes_per_second_per_source: '0' is not a number from 1 to 100000",
+             ""},
         Case{"peers: {a: b}", "3:1: peers: expected a list, found a mapping", ""},
         Case{"peers: [a]", "3:9: peers[0]: expected a mapping, found a single value", ""},
         Case{"peers: [{name: a b}]", "3:10: peers[0].name: 'a b' is not a peer name",

@@ -13,31 +13,33 @@ namespace {
 
 const Buffer refused_unit{std::byte{3}, std::byte{0}, std::byte{0}, std::byte{0}};
 
-enum class Takes { lane, nothing };
-
 /// A visitor whose listener destroys it when it has to, and the client's side by hand.
 struct Visit : Visitor::Listener {
     explicit Visit(StreamPair pair = {}) : client(std::move(pair.there))
     {
-        visitor = std::make_unique<Visitor>(
-            loop, std::move(pair.here), endpoint("192.0.2.1:40000"),
-            ServerHandshake{{.own = server_key}},
-            [this](const PublicKey& key) -> const PresharedKey* {
-                return known && key == client_key.public_key() ? &psk : nullptr;
-            },
-            static_cast<Visitor::Listener&>(*this));
+        visitor = std::make_unique<Visitor>(loop, std::move(pair.here), endpoint("192.0.2.1:40000"),
+                                            server_key, static_cast<Visitor::Listener&>(*this));
     }
 
-    void on_welcome(Visitor& from, const PublicKey& key, const Hello& hello) override
+    bool allows_handshake(const Visitor& from) override
     {
         CHECK(&from == visitor.get());
-        welcomed.push_back(key);
-        software = hello.software;
-        if (takes == Takes::lane) {
-            lane = from.take_lane();
-            REQUIRE(lane);
-            lane->set_listener(heard);
-        }
+        return idle;
+    }
+    const PresharedKey* find_client(const PublicKey& key) override
+    {
+        return known && key == client_key.public_key() ? &psk : nullptr;
+    }
+    Result<JoinedLane> join(Bytes unit, MutBytes out) override
+    {
+        return joins.join(unit, out, TimePoint{});
+    }
+    void on_admission(Visitor& from, Admission admission, Fd fd, Bytes received) override
+    {
+        CHECK(&from == visitor.get());
+        admitted.push_back(std::move(admission));
+        connection = std::move(fd);
+        behind.assign(received.begin(), received.end());
         visitor.reset();
     }
     void on_visit_end(Visitor& from, const Error& reason) override
@@ -83,16 +85,16 @@ struct Visit : Visitor::Listener {
     }
     void send_record(Bytes plaintext) { send(seal(*sealer, plaintext)); }
 
-    bool is_welcome()
+    bool is_admitted()
     {
-        return runs_until(loop, patience, [&] { return !welcomed.empty(); });
+        return runs_until(loop, patience, [&] { return !admitted.empty(); });
     }
-    /// True when the visit has ended within the time, once and not in a welcome.
+    /// True when the visit has ended within the time, once and not in an admission.
     bool fails()
     {
         const bool ended = runs_until(loop, patience, [&] { return !ends.empty(); });
         settle(loop);
-        return ended && ends.size() == 1 && welcomed.empty();
+        return ended && ends.size() == 1 && admitted.empty();
     }
     [[nodiscard]] std::error_code error() const { return ends.front().code; }
 
@@ -100,18 +102,18 @@ struct Visit : Visitor::Listener {
     PrivateKey server_key = PrivateKey::generate();
     PrivateKey client_key = PrivateKey::generate();
     PresharedKey psk = PresharedKey::generate();
+    JoinTable joins;
     bool known = true;
-    Takes takes = Takes::lane;
+    bool idle = true;
     Fd client;
     ClientHandshake handshake{{.own = client_key, .server = server_key.public_key(), .psk = psk}};
     std::optional<RecordSealer> sealer;
     std::optional<RecordOpener> opener;
-    std::vector<PublicKey> welcomed;
-    std::string software;
+    std::vector<Admission> admitted;
+    Fd connection;
+    Buffer behind;
     std::vector<Error> ends;
-    Recorder heard;
     std::unique_ptr<Visitor> visitor;
-    std::unique_ptr<Lane> lane;
 };
 
 Buffer text_bytes(std::string_view text)
@@ -122,49 +124,64 @@ Buffer text_bytes(std::string_view text)
 
 } // namespace
 
-TEST_CASE("a client that proves its key and says hello is welcome")
+TEST_CASE("a client that proves its key and says hello is admitted with its connection")
 {
     Visit visit;
     CHECK(visit.visitor->remote() == endpoint("192.0.2.1:40000"));
     visit.shake_hands();
-    CHECK(visit.welcomed.empty());
+    CHECK(visit.admitted.empty());
+    CHECK(visit.visitor->keys_known());
     visit.send_record(message_frame(Hello{"braid test"}));
-    REQUIRE(visit.is_welcome());
-    CHECK(visit.welcomed == std::vector{visit.client_key.public_key()});
-    CHECK(visit.software == "braid test");
+    REQUIRE(visit.is_admitted());
+    const auto& who = std::get<NewSession>(visit.admitted.front().who);
+    CHECK(who.client == visit.client_key.public_key());
+    CHECK(who.hello.software == "braid test");
+    CHECK(visit.behind.empty());
     CHECK(visit.ends.empty());
+    REQUIRE(::send(visit.connection.get(), "x", 1, MSG_NOSIGNAL) == 1);
+    CHECK(visit.receive().size() == 1);
 }
 
-TEST_CASE("a client that proves its key and says nothing is not yet welcome")
+TEST_CASE("what comes behind the confirmation goes with the admission")
+{
+    Visit visit;
+    visit.shake_hands();
+    const Buffer first = seal(*visit.sealer, message_frame(Hello{"a"}));
+    const Buffer second = seal(*visit.sealer, packet_frame(pattern(1, 60)));
+    visit.send(first + second);
+    REQUIRE(visit.is_admitted());
+    CHECK(visit.behind == second);
+}
+
+TEST_CASE("a lane joins in one round trip")
+{
+    Visit visit;
+    visit.joins.open(7, {.id = {}, .cipher = Cipher::chacha20_poly1305, .secret = fixed_secret(9)},
+                     TimePoint{});
+    ClientJoin join{LaneChain{fixed_secret(9)}.next()};
+    Buffer unit(lane_join_size);
+    REQUIRE(join.start(unit));
+    visit.send(unit);
+    Buffer reply;
+    REQUIRE(runs_until(visit.loop, patience, [&] {
+        reply = visit.receive();
+        return !reply.empty();
+    }));
+    auto secrets = join.on_reply(reply);
+    REQUIRE(secrets);
+    RecordSealer sealer{Cipher::chacha20_poly1305, std::move(secrets->client_to_server)};
+    visit.send(seal(sealer, message_frame(LaneHello{})));
+    REQUIRE(visit.is_admitted());
+    CHECK(std::get<FurtherLane>(visit.admitted.front().who).peer == 7);
+}
+
+TEST_CASE("a client that proves its key and says nothing is not yet admitted")
 {
     Visit visit;
     visit.shake_hands();
     settle(visit.loop);
-    CHECK(visit.welcomed.empty());
+    CHECK(visit.admitted.empty());
     CHECK(visit.ends.empty());
-}
-
-TEST_CASE("what follows the hello in its record goes to who has taken the lane")
-{
-    Visit visit;
-    visit.shake_hands();
-    visit.send_record(message_frame(Hello{"a"}) + packet_frame(pattern(1, 60)));
-    REQUIRE(visit.is_welcome());
-    CHECK(visit.heard.packets.size() == 1);
-}
-
-TEST_CASE("the lane that was taken talks to the client")
-{
-    Visit visit;
-    visit.shake_hands();
-    visit.send_record(message_frame(Hello{"a"}));
-    REQUIRE(visit.is_welcome());
-    visit.lane->send_message(Close{CloseReason::replaced});
-    Buffer record = visit.receive();
-    const auto plaintext = visit.opener->open(record);
-    REQUIRE(plaintext);
-    CHECK(messages_in({Buffer(plaintext->begin(), plaintext->end())}) ==
-          std::vector<Message>{Close{CloseReason::replaced}});
 }
 
 TEST_CASE("a hello in pieces is as good as a whole one")
@@ -181,18 +198,15 @@ TEST_CASE("a hello in pieces is as good as a whole one")
     CHECK(visit.handshake.on_reply(reply));
 }
 
-TEST_CASE("a ping before the hello is answered and is no welcome")
+TEST_CASE(
+    "a client that comes while there is no time for handshakes is not told that it is refused")
 {
     Visit visit;
-    visit.shake_hands();
-    visit.send_record(message_frame(Ping{7}));
-    Buffer record;
-    CHECK(runs_until(visit.loop, patience, [&] {
-        record = visit.receive();
-        return !record.empty();
-    }));
-    CHECK(visit.opener->open(record));
-    CHECK(visit.welcomed.empty());
+    visit.idle = false;
+    visit.send(visit.hello());
+    REQUIRE(visit.fails());
+    CHECK(visit.error() == Reception::busy);
+    CHECK(visit.receive().empty());
 }
 
 TEST_CASE("an unknown client is refused")
@@ -274,30 +288,11 @@ TEST_CASE("a replayed hello is answered, but without the keys it leads nowhere")
     CHECK(visit.error() == std::errc::protocol_error);
 }
 
-TEST_CASE("nothing but a hello may come first after the handshake")
-{
-    struct Case {
-        const char* name;
-        Buffer frames;
-    };
-    for (const auto& each :
-         {Case{"a packet", packet_frame(pattern(1, 60)) + message_frame(Hello{"a"})},
-          Case{"a goodbye", message_frame(Close{}) + message_frame(Hello{"a"})},
-          Case{"a tunnel config", message_frame(TunnelConfig{}) + message_frame(Hello{"a"})}}) {
-        CAPTURE(each.name);
-        Visit visit;
-        visit.shake_hands();
-        visit.send_record(each.frames);
-        REQUIRE(visit.fails());
-        CHECK(visit.error() == std::errc::protocol_error);
-    }
-}
-
-TEST_CASE("a client that closes after the handshake ends its visit")
+TEST_CASE("a client that leaves after the handshake has not been refused")
 {
     Visit visit;
     visit.shake_hands();
     visit.client.reset();
     REQUIRE(visit.fails());
-    CHECK(visit.error() == std::errc::connection_reset);
+    CHECK(visit.error() == std::errc::connection_aborted);
 }

@@ -103,7 +103,7 @@ inline Buffer message_frame(const Message& message)
 
 inline Buffer seal(RecordSealer& sealer, Bytes plaintext)
 {
-    Buffer record(plaintext.size() + record_overhead);
+    Buffer record(plaintext.size() + sealer.overhead());
     const std::array segments{plaintext};
     REQUIRE(sealer.seal(segments, record));
     return record;
@@ -135,7 +135,7 @@ struct Recorder : Lane::Listener {
         ++sendable;
         if (sendable_hook) sendable_hook();
     }
-    void on_lane_end(const Error& reason) override
+    void on_lane_end(Lane&, const Error& reason) override
     {
         ends.push_back(reason);
         if (end_hook) end_hook();

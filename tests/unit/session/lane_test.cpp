@@ -152,6 +152,19 @@ TEST_CASE("a ping is answered with its number and is not the listener's business
     CHECK(ends.heard.messages.empty());
 }
 
+TEST_CASE("of pings that come together the last is answered")
+{
+    LaneAndPeer ends;
+    ends.peer.send_record(message_frame(Ping{1}) + message_frame(Ping{2}) + message_frame(Ping{3}));
+    REQUIRE(runs_until(ends.loop, patience, [&] {
+        ends.peer.receive();
+        return !ends.peer.records.empty();
+    }));
+    settle(ends.loop);
+    ends.peer.receive();
+    CHECK(messages_in(ends.peer.records) == std::vector<Message>{Pong{3}});
+}
+
 TEST_CASE("a pong that answers no ping of ours tells no round trip")
 {
     LaneAndPeer ends;
@@ -227,20 +240,20 @@ TEST_CASE("bytes that came behind the handshake are handled, but not by the cons
     CHECK(heard.packets.back().bytes == pattern(2, 60));
 }
 
-TEST_CASE("a listener that is replaced in a message hears nothing of what follows")
+TEST_CASE("a lane that rests asks for no packets, whatever waits")
 {
-    LaneAndPeer ends;
-    Recorder next;
-    ends.heard.message_hook = [&](const Message&) {
-        ends.lane.set_listener(next);
-        return Status{};
-    };
-    ends.peer.send_record(message_frame(Hello{"a"}) + packet_frame(pattern(1, 60)));
-    REQUIRE(runs_until(ends.loop, patience, [&] { return !next.packets.empty(); }));
-    ends.peer.close();
-    REQUIRE(runs_until(ends.loop, patience, [&] { return !next.ends.empty(); }));
-    CHECK(ends.heard.packets.empty());
-    CHECK(ends.heard.ends.empty());
+    TwoLanes lanes;
+    FairQueue queue;
+    for (std::size_t i = 0; i < 50; ++i) queue.push(queued(lanes.pool, pattern(i, 60'000)));
+    lanes.here.send_packets(queue);
+    REQUIRE_FALSE(queue.empty());
+    lanes.here.rest();
+    const std::size_t left = queue.packets();
+    REQUIRE(runs_until(lanes.loop, patience,
+                       [&] { return lanes.heard_there.packets.size() == 50 - left; }));
+    settle(lanes.loop);
+    CHECK(lanes.heard_here.sendable == 0);
+    CHECK(queue.packets() == left);
 }
 
 TEST_CASE("what the kernel does not take waits in the queue and goes when it takes more")

@@ -35,6 +35,7 @@ const std::vector<Golden> golden_messages{
     {Close{.reason = CloseReason::replaced}, "05 02"},
     {Close{.reason = CloseReason::revoked}, "05 03"},
     {Close{.reason = CloseReason::fault}, "05 04"},
+    {LaneHello{}, "06"},
 };
 
 bool is_malformed(Bytes payload)
@@ -81,7 +82,7 @@ TEST_CASE("what a later version appends to a known message is ignored")
 TEST_CASE("an unknown type is skipped")
 {
     for (unsigned type = 0; type < 256; ++type) {
-        if (type >= 1 && type <= 5) continue;
+        if (type >= 1 && type <= 6) continue;
         const auto message = decode_message(Buffer{static_cast<std::byte>(type)});
         REQUIRE(message);
         CHECK_FALSE(*message);
