@@ -14,6 +14,8 @@
 namespace braid {
 namespace {
 
+/// Bytes: some pages for each key, of 4096 peers and more.
+constexpr std::size_t locked_memory = std::size_t{64} << 20;
 constexpr uid_t first_human = 1000; ///< smaller ones are system users (login.defs)
 constexpr auto default_folder = "/run/braid";
 constexpr auto add_user = "useradd --system --no-create-home --shell /usr/sbin/nologin ";
@@ -152,6 +154,7 @@ Result<std::optional<User>> choose_user(const DaemonSettings& settings)
 Result<std::vector<Error>> confine(const Confinement& confinement)
 {
     std::vector<Error> warnings;
+    allow_locked_memory(locked_memory);
     const auto changed = ::geteuid() == 0 ? change_user(confinement, warnings)
                                           : stay_user(confinement.settings, warnings);
     if (!changed) return fail(changed.error());
