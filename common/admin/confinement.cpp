@@ -14,6 +14,8 @@
 namespace braid {
 namespace {
 
+/// Bytes: some pages for each key, of 4096 peers and more.
+constexpr std::size_t locked_memory = std::size_t{64} << 20;
 constexpr uid_t first_human = 1000; ///< smaller ones are system users (login.defs)
 constexpr auto default_folder = "/run/braid";
 constexpr auto add_user = "useradd --system --no-create-home --shell /usr/sbin/nologin ";
@@ -90,7 +92,8 @@ Status check_folder(const Confinement& confinement, const User& user)
     auto checked = check_access(user, folder, W_OK | X_OK);
     if (checked) return checked;
     auto error = checked.error();
-    error.hint = user.id == 0 ? "chown root " : "install -d -m 1775 -g " + user.name + " ";
+    error.hint =
+        user.id == 0 ? "chown root " : "install -d -m 1775 -g " + std::to_string(user.group) + " ";
     error.hint.append(folder.native()).append(", or choose another control.socket");
     return fail(std::move(error));
 }
@@ -151,6 +154,7 @@ Result<std::optional<User>> choose_user(const DaemonSettings& settings)
 Result<std::vector<Error>> confine(const Confinement& confinement)
 {
     std::vector<Error> warnings;
+    allow_locked_memory(locked_memory);
     const auto changed = ::geteuid() == 0 ? change_user(confinement, warnings)
                                           : stay_user(confinement.settings, warnings);
     if (!changed) return fail(changed.error());

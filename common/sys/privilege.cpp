@@ -108,6 +108,16 @@ Status forbid_core_dumps()
     return {};
 }
 
+void allow_locked_memory(std::size_t bytes)
+{
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_MEMLOCK, &limit) < 0 || limit.rlim_cur >= bytes) return;
+    const rlimit wanted{.rlim_cur = bytes, .rlim_max = std::max<rlim_t>(limit.rlim_max, bytes)};
+    if (::setrlimit(RLIMIT_MEMLOCK, &wanted) == 0) return;
+    limit.rlim_cur = limit.rlim_max; // without CAP_SYS_RESOURCE, as in some containers
+    ::setrlimit(RLIMIT_MEMLOCK, &limit);
+}
+
 Status check_access(const User& user, const std::filesystem::path& path, int access)
 {
     const pid_t child = ::fork();

@@ -6,6 +6,7 @@
 
 #include "common/base/result.hpp"
 
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -28,6 +29,10 @@ struct User {
 /// of its user from reading it. To be called again after a change of user, which resets it.
 /// Builds with sanitizers do the opposite: their leak check reads its own process.
 [[nodiscard]] Status forbid_core_dumps();
+
+/// Lets this process lock that many bytes of memory, where its keys are, without CAP_IPC_LOCK; or
+/// as many as it may allow itself.
+void allow_locked_memory(std::size_t bytes);
 
 /// Whether that user, with its own group only and without capabilities, has all of this access
 /// (R_OK, W_OK, X_OK) to a path; access(2)'s error where not. Forks, and needs root.

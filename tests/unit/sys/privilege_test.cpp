@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <fstream>
 #include <linux/capability.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -108,6 +109,21 @@ TEST_CASE("no memory gets into core dumps, also after a change of user")
           }) == "");
 }
 #endif
+
+TEST_CASE("memory that has been allowed is locked without a capability")
+{
+    constexpr std::size_t megabyte = 1 << 20;
+    CHECK(in_child([] {
+              rlimit limit{};
+              ::getrlimit(RLIMIT_MEMLOCK, &limit);
+              limit.rlim_cur = 65536;
+              if (::setrlimit(RLIMIT_MEMLOCK, &limit) < 0) return false;
+              allow_locked_memory(4 * megabyte);
+              if (!keep_capabilities({.effective = {}})) return false;
+              const std::vector<char> memory(2 * megabyte);
+              return ::mlock(memory.data(), memory.size()) == 0;
+          }) == "");
+}
 
 TEST_CASE("the access of a user is that of its own group, without capabilities")
 {
