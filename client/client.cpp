@@ -121,8 +121,7 @@ void Client::on_race_end(Result<Connected> outcome)
     if (outcome) return on_connected(std::move(*outcome));
     if (is_refusal(outcome.error()) && resumption_) {
         spdlog::info("the server has no such session any more: handshake");
-        session_.reset();
-        resumption_.reset();
+        forget_session();
         return connect();
     }
     if (is_refusal(outcome.error()) && !was_up_) return give_up(ExitCode::refused, outcome.error());
@@ -138,8 +137,8 @@ void Client::on_connected(Connected connected)
                  name(opened.cipher));
     via_ = connected.target;
     drive_paths(connected);
-    if (opened.fresh) session_.emplace(static_cast<Session::Listener&>(*this));
-    session_->open_lane(loop_, std::move(connected.fd),
+    if (opened.fresh) session_.emplace(loop_, static_cast<Session::Listener&>(*this));
+    session_->open_lane(std::move(connected.fd),
                         Lane::Keys::of_client(opened.cipher, std::move(opened.secrets)),
                         connected.received);
     greet(std::move(opened.fresh));
@@ -149,7 +148,8 @@ void Client::greet(std::optional<Resumption> fresh)
 {
     if (!fresh) {
         session_->send_message(LaneHello{});
-        return on_established();
+        on_established();
+        return session_->send(); // what has waited
     }
     resumption_ = std::move(fresh);
     session_->send_message(Hello{.software = "braid " BRAID_VERSION});
@@ -164,7 +164,7 @@ void Client::try_upgrade()
 {
     auto targets = plan_targets(ranked_uplinks(), servers_.endpoints());
     std::erase_if(targets, [&](const Target& each) { return each.interface != via_->interface; });
-    if (targets.empty() || !mptcp::available()) return upgrade_later();
+    if (!established_ || targets.empty() || !mptcp::available()) return upgrade_later();
     connector_.race(std::move(targets), Connector::Wanted::mptcp);
 }
 
@@ -229,7 +229,9 @@ void Client::on_established()
 
 void Client::on_lanes_lost(Session&, const Error& reason)
 {
+    const bool greeted = established_;
     leave_lane();
+    if (!greeted) forget_session(); // it has no tunnel config, and a join brings none
     retry(reason);
 }
 
@@ -237,9 +239,14 @@ void Client::on_session_end(Session&, const Error& reason)
 {
     leave_lane();
     connector_.cancel(); // it may be looking for a further lane
+    forget_session();
+    retry(reason);
+}
+
+void Client::forget_session()
+{
     session_.reset();
     resumption_.reset();
-    retry(reason);
 }
 
 void Client::leave_lane()

@@ -93,6 +93,8 @@ private:
     void on_established();
     /// There is no lane any more: forgets what belonged to it.
     void leave_lane();
+    /// The next connection begins with a handshake.
+    void forget_session();
     [[nodiscard]] bool has_lane() const { return session_ && session_->lane() != nullptr; }
     void retry(const Error& reason);
     void give_up(ExitCode code, const Error& reason);

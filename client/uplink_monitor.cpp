@@ -365,7 +365,8 @@ void UplinkMonitor::watch_own_tun(const nlmsghdr& message)
     if (!own) return;
     const bool up = (header->ifi_flags & IFF_UP) != 0;
     tun_revived_ = tun_revived_ || (up && tun_down_);
-    tun_down_ = !up;
+    tun_down_ = !up && tun_was_up_; // it is made down, and set up by ourselves
+    tun_was_up_ = tun_was_up_ || up;
 }
 
 } // namespace braid

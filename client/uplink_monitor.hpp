@@ -124,7 +124,8 @@ private:
     OnChange on_change_;
     LinkTable table_;
     std::vector<Uplink> uplinks_;
-    bool tun_down_ = false;
+    bool tun_was_up_ = false;
+    bool tun_down_ = false; ///< after it was up
     bool tun_revived_ = false;
     FdWatch watch_;
 };

@@ -149,9 +149,9 @@ void Server::begin_session(NewSession who, Arrival arrival)
         end_session(peer);
     }
     joins_.open(position, std::move(who.session), loop_.now());
-    peer.session = std::make_unique<Session>(static_cast<Session::Listener&>(*this), position);
-    peer.session->open_lane(loop_, std::move(arrival.fd), std::move(arrival.keys),
-                            arrival.received);
+    peer.session =
+        std::make_unique<Session>(loop_, static_cast<Session::Listener&>(*this), position);
+    peer.session->open_lane(std::move(arrival.fd), std::move(arrival.keys), arrival.received);
     peer.remote = arrival.remote;
     peer.handshake_at = loop_.now();
     peer.software = who.hello.software;
@@ -165,8 +165,8 @@ void Server::resume_session(const FurtherLane& who, Arrival arrival)
     // Between the join and its confirmation another handshake may have replaced the session.
     if (!joins_.holds(who.peer, who.session)) return;
     Peer& peer = peers_[who.peer];
-    peer.session->open_lane(loop_, std::move(arrival.fd), std::move(arrival.keys),
-                            arrival.received);
+    peer.session->open_lane(std::move(arrival.fd), std::move(arrival.keys), arrival.received);
+    peer.session->send(); // what has waited
     peer.remote = arrival.remote;
     spdlog::info("session resumed peer={} remote={} mptcp={}", peer.config->name,
                  peer.remote->text(), mptcp::is_mptcp(peer.lane()->fd()));

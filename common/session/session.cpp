@@ -6,11 +6,20 @@
 
 namespace braid {
 
-void Session::open_lane(Loop& loop, Fd fd, Lane::Keys keys, Bytes received)
+Session::Session(Loop& loop, Listener& listener, std::size_t tag)
+    : loop_(loop), listener_(listener), tag_(tag), stale_timer_(loop, [this] {
+          while (queue_.pop()) {
+          }
+      })
 {
+}
+
+void Session::open_lane(Fd fd, Lane::Keys keys, Bytes received)
+{
+    stale_timer_.stop();
     if (lanes_.size() == max_lanes) remove(lanes_.begin());
     if (!lanes_.empty()) lanes_.back()->rest();
-    lanes_.push_back(std::make_unique<Lane>(loop, std::move(fd), std::move(keys), received,
+    lanes_.push_back(std::make_unique<Lane>(loop_, std::move(fd), std::move(keys), received,
                                             static_cast<Lane::Listener&>(*this)));
 }
 
@@ -56,8 +65,7 @@ void Session::on_lane_end(Lane& lane, const Error& reason)
     remove(std::ranges::find(lanes_, &lane, &std::unique_ptr<Lane>::get));
     if (closed_by_peer_) return listener_.on_session_end(*this, kept);
     if (!lanes_.empty()) return send();
-    while (queue_.pop()) { // stale when a lane is back, and memory until then
-    }
+    stale_timer_.once(stale_after);
     listener_.on_lanes_lost(*this, kept);
 }
 

@@ -11,9 +11,14 @@
 namespace braid {
 
 /// The newest lane carries what is sent; older ones are heard until they end.
+///
+/// Timer: stale_timer_ starts when the last lane is lost, ends with the next, drops the queue.
 class Session : private Lane::Listener {
 public:
     static constexpr std::size_t max_lanes = 4; ///< one more pushes out the oldest
+    /// So long what is queued waits for the next lane: a resumption takes less, and inner senders
+    /// have sent it again by then.
+    static constexpr auto stale_after = 1s;
 
     struct Listener {
         virtual ~Listener() = default;
@@ -27,11 +32,11 @@ public:
         virtual void on_session_end(Session& session, const Error& reason) = 0;
     };
 
-    /// `listener` outlives the session. `tag` is the owner's, to find what belongs to it.
-    explicit Session(Listener& listener, std::size_t tag = 0) : listener_(listener), tag_(tag) {}
+    /// References outlive the session. `tag` is the owner's, to find what belongs to it.
+    Session(Loop& loop, Listener& listener, std::size_t tag = 0);
 
     /// Makes a lane from a connection whose first messages are done (see Lane).
-    void open_lane(Loop& loop, Fd fd, Lane::Keys keys, Bytes received);
+    void open_lane(Fd fd, Lane::Keys keys, Bytes received);
     /// Gives up all lanes, without a word to the peer and without a call of the listener.
     void drop_lanes();
 
@@ -61,12 +66,14 @@ private:
     void on_lane_end(Lane& lane, const Error& reason) override;
     void remove(std::vector<std::unique_ptr<Lane>>::iterator lane);
 
+    Loop& loop_;
     Listener& listener_;
     std::size_t tag_;
     FairQueue queue_;
     std::vector<std::unique_ptr<Lane>> lanes_; ///< oldest first
     Lane::Counters ended_;                     ///< of lanes that have gone
     bool closed_by_peer_ = false;
+    Timer stale_timer_;
 };
 
 } // namespace braid

@@ -26,6 +26,17 @@ class PlainTcp(unittest.TestCase):
     def allow_mptcp(self, value):
         self.lab.run("client", ["sysctl", "-q", f"net.mptcp.enabled={value}"])
 
+    def blackhole_timeout(self):
+        return self.lab.run("client", ["sysctl", "-n", "net.mptcp.blackhole_timeout"]).stdout.strip()
+
+    def test_the_kernel_does_not_give_mptcp_up_while_the_client_runs(self):
+        before = self.blackhole_timeout()
+        self.assertNotEqual(before, "0")
+        self.client.start()
+        self.assertEqual(self.blackhole_timeout(), "0")
+        self.client.stop()
+        self.assertEqual(self.blackhole_timeout(), before)
+
     def test_mptcp_is_found_again_in_the_middle_of_a_stream(self):
         self.allow_mptcp(0)
         self.client.start()

@@ -10,7 +10,8 @@ from tunnel import ROOT, Tunnel
 
 TAMPER = ROOT / "tests" / "lab" / "tamper.py"
 PORT = 8999
-REFUSED = 6
+REFUSED, TIMED_OUT = 6, 8
+SERVER_HELLO = 69      # bytes; behind it comes the record with the tunnel config
 BYTES = 16_000_000
 CHANGE_AT = 3_000_000  # of each connection
 
@@ -47,6 +48,15 @@ class Tampering(unittest.TestCase):
                 self.assertGreater(self.changes(tamper), 0)
                 self.lab.stop(tamper)
         self.assertEqual(self.server.log.read_text().count("session up"), 0)
+
+    def test_a_session_without_its_tunnel_config_is_not_resumed(self):
+        tamper = self.relay(SERVER_HELLO + 20, "client")
+        started = self.client.start("--timeout", "3", check=False)
+        self.assertEqual(started.returncode, TIMED_OUT, started.stderr)
+        self.assertGreater(self.changes(tamper), 1)
+        log = self.server.log.read_text()
+        self.assertGreater(log.count("session up"), 1)
+        self.assertNotIn("session resumed", log)
 
     def transfer_all(self, direction, towards):
         tamper = self.relay(CHANGE_AT, towards)

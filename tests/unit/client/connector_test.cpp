@@ -1,6 +1,7 @@
 #include "client/connector.hpp"
 
 #include "common/sys/mptcp.hpp"
+#include "common/sys/sysctl.hpp"
 #include "tests/unit/netns.hpp"
 
 #include <array>
@@ -111,10 +112,10 @@ struct Track {
         return *servers.back();
     }
     /// Runs one race to its end.
-    void run_race(std::vector<Target> targets)
+    void run_race(std::vector<Target> targets, Connector::Wanted wanted = Connector::Wanted::any)
     {
         start = loop.now();
-        connector.race(std::move(targets));
+        connector.race(std::move(targets), wanted);
         CHECK(outcomes.empty()); // Never from inside the call.
         REQUIRE(runs_until(loop, wait, [&] { return !outcomes.empty(); }));
     }
@@ -182,6 +183,24 @@ TEST_CASE("a refusal is the error of a race that nobody wins")
     REQUIRE_FALSE(track.outcome());
     CHECK(track.error() == std::make_error_code(handshake_fault::unknown_client));
     CHECK_FALSE(track.connector.racing());
+}
+
+TEST_CASE("a connection of plain TCP is no answer where MPTCP is wanted")
+{
+    Track track;
+    track.serve(Manner::welcome);
+    REQUIRE(write_sysctl("net.mptcp.enabled", "0"));
+    track.run_race({to(here)}, Connector::Wanted::mptcp);
+    REQUIRE_FALSE(track.outcome());
+    CHECK(track.error() == std::errc::protocol_not_supported);
+}
+
+TEST_CASE("a connection of MPTCP is an answer where it is wanted")
+{
+    Track track;
+    track.serve(Manner::welcome);
+    track.run_race({to(here)}, Connector::Wanted::mptcp);
+    CHECK(track.outcome());
 }
 
 TEST_CASE("a server with other keys weighs more than one that is not there")
