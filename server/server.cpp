@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <spdlog/spdlog.h>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace braid {
@@ -11,6 +13,16 @@ constexpr auto accept_rest = 100ms;
 constexpr auto expiry_period = 10min;
 /// Then the descriptors of the sessions get their turn again.
 constexpr int accepts_per_turn = 16;
+
+constexpr std::string_view refused_event = "refused";
+
+/// What the log calls a visit that ended so.
+std::string_view event_of(const Error& reason)
+{
+    if (reason.code == std::errc::connection_aborted) return "unconfirmed";
+    if (reason.code == Reception::busy) return "put off";
+    return refused_event;
+}
 
 HandshakeRate::Key random_key()
 {
@@ -184,15 +196,10 @@ TunnelConfig Server::tunnel_config(const PeerConfig& peer) const
 
 void Server::on_visit_end(Visitor& visitor, const Error& reason)
 {
-    const bool aborted = reason.code == std::errc::connection_aborted;
-    const bool busy = reason.code == Reception::busy;
-    if (!aborted && !busy) ++counters_.refused;
+    const auto event = event_of(reason);
+    if (event == refused_event) ++counters_.refused;
     if (refusal_log_.allows(loop_.now()))
-        spdlog::warn("{} remote={} reason=\"{}\"",
-                     aborted ? "unconfirmed"
-                     : busy  ? "put off"
-                             : "refused",
-                     visitor.remote().text(), reason.text());
+        spdlog::warn("{} remote={} reason=\"{}\"", event, visitor.remote().text(), reason.text());
     forget(visitor);
 }
 
