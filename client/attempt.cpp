@@ -92,11 +92,7 @@ Result<std::optional<Connected>> Attempt::receive_reply()
     const auto unit = next_unit(in_);
     if (!unit) return fail(unit.error());
     if (!*unit || (*unit)->size > in_.size()) return std::nullopt;
-    if ((*unit)->type == UnitType::refused)
-        return fail(std::errc::permission_denied,
-                    "the server at " + target_.remote.text() + " refused this client",
-                    "compare server.public_key here with `braid-server pubkey` there, and this "
-                    "client's public key with the server's peers");
+    if ((*unit)->type == UnitType::refused) return fail(opening_->refusal(target_.remote.text()));
     auto opened = opening_->on_reply(Bytes{in_}.first((*unit)->size));
     if (!opened) return fail(opened.error());
     const auto local = local_endpoint(fd_.get());

@@ -37,11 +37,13 @@ class Attempt {
 public:
     static constexpr auto patience = 8s;
 
-    /// Called once; the owner may destroy the attempt in it. Errors: permission_denied, the
-    /// server refused; timed_out; others as of connect(2) and Opening.
+    /// Called once; the owner may destroy the attempt in it. Errors: of
+    /// Opening::refusal; timed_out; others as of connect(2) and Opening.
     using OnDone = std::function<void(Attempt&, Result<Connected>)>;
 
     Attempt(Loop& loop, Target target, MakeOpening make_opening, OnDone on_done);
+
+    [[nodiscard]] const Target& target() const noexcept { return target_; }
 
     /// Begins; failures of the first steps are reported through the loop, not from here.
     void start();

@@ -12,6 +12,9 @@ namespace braid {
 namespace {
 
 constexpr auto poll_period = 1s;
+/// A lane that lived so long was no accident: the wait before the next one begins at its least.
+/// Two hosts with the same key, which replace each other, never get there.
+constexpr auto lasting = 10s;
 
 UplinkSelection selection(const ClientConfig& config)
 {
@@ -47,6 +50,7 @@ Client::Client(Loop& loop, const ClientConfig& config, const Identity& identity,
           [this](Result<Connected> outcome) { on_race_end(std::move(outcome)); }),
       retry_timer_(loop, [this] { connect(); }),
       upgrade_timer_(loop, [this] { try_upgrade(); }),
+      leave_timer_(loop, [this] { leave_dead_uplink(); }),
       poll_timer_(loop, [this] { poll(); })
 {
 }
@@ -119,7 +123,7 @@ void Client::on_race_end(Result<Connected> outcome)
 {
     if (has_lane()) return on_upgrade_end(std::move(outcome));
     if (outcome) return on_connected(std::move(*outcome));
-    if (is_refusal(outcome.error()) && resumption_) {
+    if (outcome.error().code == std::make_error_code(Opening::session_gone)) {
         spdlog::info("the server has no such session any more: handshake");
         forget_session();
         return connect();
@@ -217,7 +221,7 @@ Status Client::on_tunnel_config(const TunnelConfig& tunnel)
 void Client::on_established()
 {
     established_ = was_up_ = true;
-    backoff_.reset();
+    established_at_ = loop_.now();
     if (paths_)
         upgrade_backoff_.reset();
     else
@@ -251,6 +255,7 @@ void Client::forget_session()
 
 void Client::leave_lane()
 {
+    if (established_ && loop_.now() - established_at_ >= lasting) backoff_.reset();
     upgrade_timer_.stop();
     paths_.reset();
     ledger_.update({});
@@ -284,8 +289,10 @@ void Client::on_uplinks_changed()
             return give_up(ExitCode::failure, applied.error());
     }
     update_paths();
-    // A new way may have opened: do not sit out the wait, but let a race under way go on.
-    if (has_lane() || connector_.racing()) return;
+    if (has_lane()) return;
+    // A new way may have opened: it joins the race under way, or does not sit out the wait.
+    if (connector_.racing())
+        return connector_.extend(plan_targets(ranked_uplinks(), servers_.endpoints()));
     backoff_.reset();
     connect();
 }
@@ -293,16 +300,24 @@ void Client::on_uplinks_changed()
 void Client::update_paths()
 {
     if (!established_) return;
-    if (!paths_) return leave_dead_uplink();
+    if (!paths_) {
+        if (!is_via_usable()) leave_timer_.once(0ms);
+        return;
+    }
     paths_->update(
         plan_subflows(ranked_uplinks(), config_.policy, via_->remote, servers_.endpoints()));
 }
 
-void Client::leave_dead_uplink()
+bool Client::is_via_usable() const
 {
     const auto& uplinks = monitor_->uplinks();
     const auto via = std::ranges::find(uplinks, via_->interface, &Uplink::interface);
-    if (via != uplinks.end() && via->running && via->usable()) return;
+    return via != uplinks.end() && via->running && via->usable();
+}
+
+void Client::leave_dead_uplink()
+{
+    if (!has_lane() || paths_ || is_via_usable()) return;
     poll();
     session_->drop_lanes();
     on_lanes_lost(*session_, {std::make_error_code(std::errc::network_down),

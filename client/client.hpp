@@ -29,7 +29,9 @@ namespace braid {
 
 /// Timers: retry_timer_ starts when a race to the server has failed or the lanes were lost,
 /// ends with the next race; upgrade_timer_ starts when a lane is found to be plain TCP, ends
-/// with the lane, tries again to get MPTCP over the same uplink; poll_timer_ runs every second for
+/// with the lane, tries again to get MPTCP over the same uplink; leave_timer_ starts
+/// when the uplink of such a lane is found dead, gives the lane up at once, but not from inside a
+/// call of it; poll_timer_ runs every second for
 /// the client's life, keeps the books of subflow traffic and notices a fall-back to plain TCP.
 class Client : private Session::Listener, private TunPort::Listener {
 public:
@@ -99,8 +101,9 @@ private:
     void retry(const Error& reason);
     void give_up(ExitCode code, const Error& reason);
     void update_paths();
-    /// After a fall-back to plain TCP nothing but a new session moves to another uplink.
+    /// After a fall-back to plain TCP nothing but a new lane moves to another uplink.
     void leave_dead_uplink();
+    [[nodiscard]] bool is_via_usable() const;
     void poll();
     [[nodiscard]] std::vector<RankedUplink> ranked_uplinks() const;
     [[nodiscard]] std::vector<SubflowView> subflows() const;
@@ -121,6 +124,7 @@ private:
     Backoff upgrade_backoff_{2s, 10min};
     Timer retry_timer_;
     Timer upgrade_timer_;
+    Timer leave_timer_;
     Timer poll_timer_;
     std::optional<Session> session_;
     std::optional<Resumption> resumption_; ///< while the session can be resumed
@@ -129,6 +133,7 @@ private:
     TunnelConfig tunnel_; ///< of the present or the last session
     TrafficLedger ledger_;
     bool established_ = false;
+    TimePoint established_at_{};
     bool was_up_ = false;
     std::string last_error_;
     ExitCode exit_code_ = ExitCode::ok;

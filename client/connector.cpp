@@ -9,11 +9,14 @@
 namespace braid {
 namespace {
 
+constexpr int weight_of_refusal = 2;
+
 /// How much an error tells about why no try succeeded.
 int weight(const Error& error)
 {
     if (error.code == std::make_error_code(handshake_fault::unknown_client)) return 3;
-    if (error.code == std::make_error_code(handshake_fault::not_authentic)) return 2;
+    if (error.code == std::make_error_code(handshake_fault::not_authentic))
+        return weight_of_refusal;
     return error.code == std::errc::timed_out ? 0 : 1;
 }
 
@@ -59,22 +62,41 @@ void Connector::start_next()
     attempts_.back()->start();
 }
 
+void Connector::extend(const std::vector<Target>& targets)
+{
+    for (const Target& target : targets) {
+        const bool waits = std::ranges::find(waiting_, target) != waiting_.end();
+        const bool tried = std::ranges::any_of(
+            attempts_, [&](const auto& each) { return each->target() == target; });
+        if (!waits && !tried) waiting_.insert(waiting_.begin(), target);
+    }
+    if (!stagger_.pending()) start_next();
+}
+
 void Connector::on_attempt(Attempt& attempt, Result<Connected> outcome)
 {
     if (outcome && wanted_ == Wanted::mptcp && !mptcp::is_mptcp(outcome->fd.get()))
         outcome = fail(std::errc::protocol_not_supported, "the path takes plain TCP only");
-    if (outcome) {
-        cancel();
-        on_done_(std::move(outcome));
-        return;
-    }
+    const bool gone =
+        !outcome && outcome.error().code == std::make_error_code(Opening::session_gone);
+    if (outcome || gone) return finish(std::move(outcome));
     spdlog::debug("try failed reason=\"{}\"", outcome.error().text());
+    const bool worth_more = weight(outcome.error()) < weight_of_refusal;
+    Target target = attempt.target();
     std::erase_if(attempts_, [&](const auto& each) { return each.get() == &attempt; });
     note(outcome.error());
-    if (!waiting_.empty()) return start_next();
+    const bool fresh_left = !waiting_.empty();
+    if (!attempts_.empty() && worth_more) waiting_.insert(waiting_.begin(), std::move(target));
+    if (fresh_left) return start_next();
+    if (!waiting_.empty()) return stagger_.once(again_after);
     if (!attempts_.empty()) return;
-    const Error reason = *std::exchange(worst_, std::nullopt);
-    on_done_(fail(reason));
+    finish(fail(*std::exchange(worst_, std::nullopt)));
+}
+
+void Connector::finish(Result<Connected> outcome)
+{
+    cancel();
+    on_done_(std::move(outcome));
 }
 
 void Connector::note(Error error)

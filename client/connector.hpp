@@ -11,13 +11,18 @@
 
 namespace braid {
 
+/// A target whose try has failed is tried again while another try is still without an answer: a
+/// server that was just restarted need not wait for a dead uplink.
+///
 /// Timer: stagger_ runs while targets are left; each expiry starts the next try.
 class Connector {
 public:
     static constexpr auto stagger_after = 250ms;
+    static constexpr auto again_after = 500ms;
 
     /// Called once per race; a new race may be started in it. Errors: the weightiest of the
-    /// tries' errors (a refusal before all others, a time-out last).
+    /// tries' errors (a refusal before all others, a time-out last). A join that is refused ends
+    /// the race at once, with Opening::session_gone.
     using OnDone = std::function<void(Result<Connected>)>;
 
     /// What counts as an answer. A connection of plain TCP where mptcp is wanted is none.
@@ -27,12 +32,15 @@ public:
 
     /// Starts a race to the targets, best first; a race under way is given up.
     void race(std::vector<Target> targets, Wanted wanted = Wanted::any);
+    /// Adds targets that are not being tried, or about to be, to the race under way.
+    void extend(const std::vector<Target>& targets);
     void cancel();
     [[nodiscard]] bool racing() const noexcept { return !attempts_.empty() || !waiting_.empty(); }
 
 private:
     void start_next();
     void on_attempt(Attempt& attempt, Result<Connected> outcome);
+    void finish(Result<Connected> outcome);
     void note(Error error);
 
     Loop& loop_;

@@ -22,4 +22,14 @@ Result<Opened> Opening::on_reply(Bytes unit)
         .fresh = Resumption{result->cipher, LaneChain{std::move(result->session_secret)}}};
 }
 
+Error Opening::refusal(const std::string& server) const
+{
+    if (std::holds_alternative<ClientJoin>(step_))
+        return {std::make_error_code(session_gone), "the server has no such session", {}};
+    return {std::make_error_code(handshake_fault::unknown_client),
+            "the server at " + server + " refused this client",
+            "compare server.public_key here with `braid-server pubkey` there, and this client's "
+            "public key with the server's peers"};
+}
+
 } // namespace braid

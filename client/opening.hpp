@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <string>
+#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -31,6 +33,9 @@ class Opening {
 public:
     static constexpr std::size_t max_size = std::max(client_hello_size, lane_join_size);
 
+    /// The code of a refused join: another opening, a handshake, is what helps.
+    static constexpr auto session_gone = std::errc::identifier_removed;
+
     explicit Opening(ClientHandshake handshake) : step_(std::move(handshake)) {}
     Opening(ClientJoin join, Cipher cipher) : step_(std::move(join)), cipher_(cipher) {}
 
@@ -38,6 +43,8 @@ public:
     [[nodiscard]] Result<std::size_t> start(MutBytes out);
     /// As ClientHandshake::on_reply and ClientJoin::on_reply.
     [[nodiscard]] Result<Opened> on_reply(Bytes unit);
+    /// What a refusal by the server means.
+    [[nodiscard]] Error refusal(const std::string& server) const;
 
 private:
     std::variant<ClientHandshake, ClientJoin> step_;

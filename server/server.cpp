@@ -168,8 +168,9 @@ void Server::begin_session(NewSession who, Arrival arrival)
     peer.handshake_at = loop_.now();
     peer.software = who.hello.software;
     peer.session->send_message(tunnel_config(*peer.config));
-    spdlog::info("session up peer={} remote={} mptcp={}", peer.config->name, peer.remote->text(),
-                 mptcp::is_mptcp(peer.lane()->fd()));
+    if (peer.log.allows(loop_.now()))
+        spdlog::info("session up peer={} remote={} mptcp={}", peer.config->name,
+                     peer.remote->text(), mptcp::is_mptcp(peer.lane()->fd()));
 }
 
 void Server::resume_session(const FurtherLane& who, Arrival arrival)
@@ -180,8 +181,9 @@ void Server::resume_session(const FurtherLane& who, Arrival arrival)
     peer.session->open_lane(std::move(arrival.fd), std::move(arrival.keys), arrival.received);
     peer.session->send(); // what has waited
     peer.remote = arrival.remote;
-    spdlog::info("session resumed peer={} remote={} mptcp={}", peer.config->name,
-                 peer.remote->text(), mptcp::is_mptcp(peer.lane()->fd()));
+    if (peer.log.allows(loop_.now()))
+        spdlog::info("session resumed peer={} remote={} mptcp={}", peer.config->name,
+                     peer.remote->text(), mptcp::is_mptcp(peer.lane()->fd()));
 }
 
 TunnelConfig Server::tunnel_config(const PeerConfig& peer) const
@@ -231,14 +233,16 @@ Status Server::on_message(Session&, const Message&)
 void Server::on_lanes_lost(Session& session, const Error& reason)
 {
     Peer& peer = peers_[session.tag()];
-    spdlog::info("session waits peer={} reason=\"{}\"", peer.config->name, reason.text());
+    if (peer.log.allows(loop_.now()))
+        spdlog::info("session waits peer={} reason=\"{}\"", peer.config->name, reason.text());
     peer.remote.reset();
 }
 
 void Server::on_session_end(Session& session, const Error& reason)
 {
     Peer& peer = peers_[session.tag()];
-    spdlog::info("session down peer={} reason=\"{}\"", peer.config->name, reason.text());
+    if (peer.log.allows(loop_.now()))
+        spdlog::info("session down peer={} reason=\"{}\"", peer.config->name, reason.text());
     end_session(peer);
 }
 
@@ -260,6 +264,9 @@ void Server::on_tun_packet(QueuedPacket packet, const PacketInfo& info)
         ++counters_.unrouted;
         return;
     }
+    // What one peer sends to another is one flow there, whatever it is made of: a flood of flows
+    // must not crowd out what comes from elsewhere.
+    if (const auto sender = table_.owner(info.source)) packet.flow = *sender;
     Peer& peer = peers_[*owner];
     peer.session->enqueue(std::move(packet));
     if (!std::exchange(peer.touched, true)) touched_.push_back(*owner);

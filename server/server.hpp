@@ -42,6 +42,7 @@ public:
         std::uint64_t rx_bytes = 0;
         std::uint64_t queue_full = 0; ///< packets dropped from the queues of ended sessions
         std::uint64_t spoofed = 0;    ///< packets with a source that is not this peer's
+        LogLimit log{20, 60s};        ///< of its comings and goings
         bool touched = false;         ///< has packets queued since the TUN was last drained
 
         /// The lane that packets to this peer take, if there is one.

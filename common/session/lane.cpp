@@ -21,6 +21,9 @@ constexpr std::size_t bulk_record = 60 * 1024;
 constexpr std::size_t shaped_record = 8 * 1024;
 constexpr std::size_t packets_per_record = 128;
 constexpr int receives_per_turn = 4;
+/// Handled at one go, then other descriptors get their turn: a peer that sends tiny packets as fast
+/// as it can must not hold the loop for longer than some hundred microseconds.
+constexpr std::size_t frames_per_turn = 64;
 constexpr auto gate_poll = 1ms;
 /// Set on every lane, not inherited: bbr, the default of some hosts, is erratic over several
 /// subflows and needs pacing timers that a fast link starves (decision 0002).
@@ -76,17 +79,17 @@ Lane::Lane(Loop& loop, Fd fd, Keys keys, Bytes received, Listener& listener)
                       if (packets_wait_ && gate_open()) listener_.on_sendable();
                   }),
       alive_timer_(loop, [this] { on_alive_timer(); }),
-      end_timer_(loop, [this] {
-          if (fault_)
-              (void)end(*fault_);
-          else if (handle_received())
-              update_interest();
-      })
+      backlog_timer_(loop,
+                     [this] {
+                         heard_at_ = loop_.now();
+                         if (handle_received()) update_interest();
+                     }),
+      end_timer_(loop, [this] { (void)end(*fault_); })
 {
     assert(received.size() <= in_.size());
     std::ranges::copy(received, in_.begin());
     in_used_ = received.size();
-    if (in_used_ > 0) end_timer_.once(0ms);
+    if (in_used_ > 0) backlog_timer_.once(0ms);
     // Only TCP and MPTCP know congestion control; nothing else needs the buffer either.
     if (const auto set = mptcp::set_congestion_control(fd_.get(), congestion_control))
         set_send_buffer(fd_.get());
@@ -107,7 +110,7 @@ void Lane::on_ready(Interest ready)
 
 bool Lane::receive()
 {
-    for (int i = 0; i < receives_per_turn; ++i) {
+    for (int i = 0; i < receives_per_turn && !has_backlog(); ++i) {
         const MutBytes room = MutBytes{in_}.subspan(in_used_);
         const ssize_t n = ::recv(fd_.get(), room.data(), room.size(), 0);
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) return true;
@@ -124,33 +127,51 @@ bool Lane::receive()
 
 bool Lane::handle_received()
 {
-    std::size_t at = 0;
-    while (true) {
-        const MutBytes rest = MutBytes{in_}.subspan(at, in_used_ - at);
-        const auto unit = next_unit(rest);
-        if (!unit) return end(unit.error());
-        if (!*unit || (*unit)->size > rest.size()) break;
-        if (!handle_record(rest.first((*unit)->size))) return false;
-        at += (*unit)->size;
+    std::size_t left = frames_per_turn;
+    while (left > 0) {
+        if (!frames_) {
+            const auto opened = open_next();
+            if (!opened) return end(opened.error());
+            if (!*opened) break;
+        }
+        const auto frame = frames_->next();
+        if (!frame) return end(frame.error());
+        if (!*frame) {
+            frames_.reset();
+            continue;
+        }
+        if (const auto handled = handle_frame(**frame); !handled) return end(handled.error());
+        --left;
     }
-    std::copy(in_.begin() + static_cast<std::ptrdiff_t>(at),
-              in_.begin() + static_cast<std::ptrdiff_t>(in_used_), in_.begin());
-    in_used_ -= at;
     answer_ping();
+    if (left > 0) {
+        compact();
+        return true;
+    }
+    backlog_timer_.once(0ms);
+    update_interest(); // reads on when this is done
     return true;
 }
 
-bool Lane::handle_record(MutBytes record)
+Result<bool> Lane::open_next()
 {
-    const auto plaintext = keys_.opener.open(record);
-    if (!plaintext) return end(plaintext.error());
-    FrameReader frames{*plaintext};
-    while (true) {
-        const auto frame = frames.next();
-        if (!frame) return end(frame.error());
-        if (!*frame) return true;
-        if (const auto handled = handle_frame(**frame); !handled) return end(handled.error());
-    }
+    const MutBytes rest = MutBytes{in_}.subspan(in_handled_, in_used_ - in_handled_);
+    const auto unit = next_unit(rest);
+    if (!unit) return fail(unit.error());
+    if (!*unit || (*unit)->size > rest.size()) return false;
+    const auto plaintext = keys_.opener.open(rest.first((*unit)->size));
+    if (!plaintext) return fail(plaintext.error());
+    in_handled_ += (*unit)->size;
+    frames_.emplace(*plaintext);
+    return true;
+}
+
+void Lane::compact()
+{
+    std::copy(in_.begin() + static_cast<std::ptrdiff_t>(in_handled_),
+              in_.begin() + static_cast<std::ptrdiff_t>(in_used_), in_.begin());
+    in_used_ -= in_handled_;
+    in_handled_ = 0;
 }
 
 Status Lane::handle_frame(const Frame& frame)
@@ -209,6 +230,7 @@ bool Lane::end(Error reason)
     watch_.want({});
     gate_timer_.stop();
     alive_timer_.stop();
+    backlog_timer_.stop();
     end_timer_.stop();
     fault_ = reason; // nothing is sent any more
     listener_.on_lane_end(*this, reason);
@@ -332,7 +354,7 @@ void Lane::fail_later(Error reason)
 
 void Lane::update_interest()
 {
-    watch_.want({.readable = true, .writable = out_used_ > 0});
+    watch_.want({.readable = !has_backlog(), .writable = out_used_ > 0});
 }
 
 } // namespace braid

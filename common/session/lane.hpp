@@ -20,6 +20,7 @@ namespace braid {
 /// Timers: gate_timer_ runs every millisecond while the gate is shut and packets wait;
 /// alive_timer_ runs every ping_after for the lane's life, pings a silent peer and ends the
 /// lane after dead_after without a byte, or when it rests without a byte after ping_after;
+/// backlog_timer_ goes on with what was received, on the next turn of the loop;
 /// end_timer_ reports a fault found while sending.
 class Lane {
 public:
@@ -80,7 +81,11 @@ private:
     /// False when the lane has ended; then nothing of it may be touched.
     [[nodiscard]] bool receive();
     [[nodiscard]] bool handle_received();
-    [[nodiscard]] bool handle_record(MutBytes record);
+    /// Opens the next record; false when it is not all there yet.
+    [[nodiscard]] Result<bool> open_next();
+    /// Received and not yet handled, more than fits a turn.
+    [[nodiscard]] bool has_backlog() const { return backlog_timer_.pending(); }
+    void compact();
     [[nodiscard]] Status handle_frame(const Frame& frame);
     [[nodiscard]] Status handle_message(const Message& message);
     void answer_ping();
@@ -102,9 +107,11 @@ private:
     Listener& listener_;
     SendGate gate_;
     Counters counters_;
-    std::vector<std::byte> in_; ///< fixed size; the first in_used_ bytes are not yet handled
+    std::vector<std::byte> in_; ///< fixed size; [in_handled_, in_used_) is not yet opened
+    std::size_t in_handled_ = 0;
     std::size_t in_used_ = 0;
-    std::vector<std::byte> out_; ///< fixed size; [out_sent_, out_used_) waits for the kernel
+    std::optional<FrameReader> frames_; ///< of a record that is being handled, within in_
+    std::vector<std::byte> out_;        ///< fixed size; [out_sent_, out_used_) waits for the kernel
     std::size_t out_sent_ = 0;
     std::size_t out_used_ = 0;
     bool packets_wait_ = false; ///< the listener has more than was taken
@@ -119,6 +126,7 @@ private:
     FdWatch watch_;
     Timer gate_timer_;
     Timer alive_timer_;
+    Timer backlog_timer_;
     Timer end_timer_;
 };
 
