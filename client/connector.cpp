@@ -43,22 +43,24 @@ void Connector::cancel()
 {
     stagger_.stop();
     waiting_.clear();
+    failed_.clear();
     attempts_.clear();
     worst_.reset();
 }
 
 void Connector::start_next()
 {
-    if (waiting_.empty()) return;
-    Target target = std::move(waiting_.back());
-    waiting_.pop_back();
+    auto& from = waiting_.empty() ? failed_ : waiting_;
+    if (from.empty()) return;
+    Target target = std::move(from.back());
+    from.pop_back();
     spdlog::debug("trying the server uplink={} remote={}", target.interface, target.remote.text());
     attempts_.push_back(
         std::make_unique<Attempt>(loop_, std::move(target), make_opening_,
                                   [this](Attempt& attempt, Result<Connected> outcome) {
                                       on_attempt(attempt, std::move(outcome));
                                   }));
-    if (!waiting_.empty()) stagger_.once(stagger_after);
+    stagger();
     attempts_.back()->start();
 }
 
@@ -85,12 +87,18 @@ void Connector::on_attempt(Attempt& attempt, Result<Connected> outcome)
     Target target = attempt.target();
     std::erase_if(attempts_, [&](const auto& each) { return each.get() == &attempt; });
     note(outcome.error());
-    const bool fresh_left = !waiting_.empty();
-    if (!attempts_.empty() && worth_more) waiting_.insert(waiting_.begin(), std::move(target));
-    if (fresh_left) return start_next();
-    if (!waiting_.empty()) return stagger_.once(again_after);
-    if (!attempts_.empty()) return;
+    if (worth_more) failed_.insert(failed_.begin(), std::move(target));
+    if (!waiting_.empty()) return start_next();
+    if (!attempts_.empty()) return stagger();
     finish(fail(*std::exchange(worst_, std::nullopt)));
+}
+
+void Connector::stagger()
+{
+    if (!waiting_.empty())
+        stagger_.once(stagger_after);
+    else if (!failed_.empty())
+        stagger_.once(again_after);
 }
 
 void Connector::finish(Result<Connected> outcome)

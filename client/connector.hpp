@@ -39,6 +39,8 @@ public:
 
 private:
     void start_next();
+    /// Sets the time for the next try, if a target is left.
+    void stagger();
     void on_attempt(Attempt& attempt, Result<Connected> outcome);
     void finish(Result<Connected> outcome);
     void note(Error error);
@@ -47,7 +49,8 @@ private:
     MakeOpening make_opening_;
     OnDone on_done_;
     Wanted wanted_ = Wanted::any;
-    std::vector<Target> waiting_; ///< best last
+    std::vector<Target> waiting_; ///< not tried yet, best last
+    std::vector<Target> failed_;  ///< to be tried again while another try is silent, next last
     std::vector<std::unique_ptr<Attempt>> attempts_;
     std::optional<Error> worst_;
     Timer stagger_;

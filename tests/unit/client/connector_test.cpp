@@ -29,11 +29,12 @@ struct Keys {
 
 /// How a server answers a hello.
 enum class Manner {
-    welcome,  ///< with its hello and five bytes behind it
-    refuse,   ///< with the unit that says so
-    hang_up,  ///< by closing
-    keep_mum, ///< not at all
-    wrong_psk ///< with a hello made with another key
+    welcome,     ///< with its hello and five bytes behind it
+    refuse,      ///< with the unit that says so
+    refuse_join, ///< the same to a lane join
+    hang_up,     ///< by closing
+    keep_mum,    ///< not at all
+    wrong_psk    ///< with a hello made with another key
 };
 
 /// Listens on one endpoint and treats everyone alike.
@@ -70,7 +71,7 @@ private:
         std::array<std::byte, client_hello_size> hello{};
         const auto size = ::recv(visit.fd.get(), hello.data(), hello.size(), 0);
         if (size <= 0) return visit.watch->want({});
-        CHECK(size == client_hello_size);
+        CHECK(size == (manner_ == Manner::refuse_join ? lane_join_size : client_hello_size));
         const auto reply = reply_to(hello);
         CHECK(::send(visit.fd.get(), reply.data(), reply.size(), MSG_NOSIGNAL) ==
               static_cast<ssize_t>(reply.size()));
@@ -82,7 +83,7 @@ private:
     {
         if (manner_ == Manner::hang_up || manner_ == Manner::keep_mum) return {};
         std::vector<std::byte> reply(unit_header_size);
-        if (manner_ == Manner::refuse) {
+        if (manner_ == Manner::refuse || manner_ == Manner::refuse_join) {
             write_unit_header(reply, UnitType::refused, 0);
             return reply;
         }
@@ -172,6 +173,51 @@ TEST_CASE("the winner has the connection, the keys and the bytes behind the hand
     CHECK(connected.opened.fresh);
     CHECK(connected.received.size() == 5);
     CHECK_FALSE(track.connector.racing());
+}
+
+TEST_CASE("a server that is back answers while another way is still silent")
+{
+    Track track;
+    const Target dead = make_black_hole();
+    track.connector.race({to(here), dead}); // nobody listens yet
+    (void)runs_until(track.loop, 300ms, [&] { return !track.outcomes.empty(); });
+    CHECK(track.outcomes.empty());
+    track.serve(Manner::welcome);
+    REQUIRE(runs_until(track.loop, wait, [&] { return !track.outcomes.empty(); }));
+    REQUIRE(track.outcome());
+    CHECK(track.outcome()->target == to(here));
+}
+
+TEST_CASE("a way that opens during a race joins it")
+{
+    Track track;
+    track.serve(Manner::welcome);
+    const Target dead = make_black_hole();
+    track.connector.race({dead});
+    (void)runs_until(track.loop, 300ms, [&] { return !track.outcomes.empty(); });
+    CHECK(track.outcomes.empty());
+    track.connector.extend({dead, to(here)});
+    REQUIRE(runs_until(track.loop, wait, [&] { return !track.outcomes.empty(); }));
+    CHECK(track.outcome());
+}
+
+TEST_CASE("a join that is refused ends the race at once")
+{
+    Track track;
+    track.serve(Manner::refuse_join);
+    const Target dead = make_black_hole();
+    std::vector<Result<Connected>> outcomes;
+    Connector connector{
+        track.loop,
+        [] {
+            return Opening{ClientJoin{LaneChain{Secret<32>{}}.next()}, Cipher::aes256_gcm};
+        },
+        [&](Result<Connected> outcome) { outcomes.push_back(std::move(outcome)); }};
+    connector.race({dead, to(here)});
+    REQUIRE(runs_until(track.loop, wait, [&] { return !outcomes.empty(); }));
+    REQUIRE_FALSE(outcomes.front());
+    CHECK(outcomes.front().error().code == std::make_error_code(Opening::session_gone));
+    CHECK_FALSE(connector.racing());
 }
 
 TEST_CASE("a refusal is the error of a race that nobody wins")
