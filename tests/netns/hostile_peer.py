@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """A peer whose key the server knows and who means harm: the client's side of PROTOCOL.md by hand,
-then as many pings as fit through. Prints one line of JSON."""
+then as many pings or tiny packets as fit through. Prints one line of JSON."""
 
 import argparse
 import base64
@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import sys
 import time
 from pathlib import Path
@@ -20,14 +21,24 @@ from generate import (CHACHA20_POLY1305, CLIENT_HELLO, VERSION, Noise, Sealer, a
                       nonce, public, unit)
 
 HELLO_BYTES, SERVER_HELLO_BYTES = 118, 69
-MESSAGE_FRAME = 2
+PACKET_FRAME, MESSAGE_FRAME = 1, 2
 HELLO, PING = 1, 3
 LONGEST_WAIT_S = 0.005
 SOFTWARE = b"hostile"
 
 
-def frame(message):
-    return bytes([MESSAGE_FRAME, 0, 0, 0]) + len(message).to_bytes(2, "big") + message
+def frame(payload, kind=MESSAGE_FRAME):
+    return bytes([kind, 0, 0, 0]) + len(payload).to_bytes(2, "big") + payload
+
+
+def bare_packet(source, destination):
+    """An IPv4 header and nothing else, of a protocol that nobody speaks."""
+    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20, 0, 0, 64, 253, 0,
+                         socket.inet_aton(source), socket.inet_aton(destination))
+    total = sum(struct.unpack("!10H", header))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return header[:10] + struct.pack("!H", ~total & 0xffff) + header[12:]
 
 
 def receive(connection, length):
@@ -62,11 +73,14 @@ def shake_hands(connection, own, server):
 
 
 class Flood:
-    """Sends pings at a rate until the time is over or the server has enough of it."""
+    """Sends frames at a rate until the time is over or the server has enough of it."""
 
     def __init__(self, connection, sealer, options):
         self._connection, self._sealer, self._options = connection, sealer, options
-        self._pings = frame(bytes([PING]) + bytes(8)) * options.pings_per_record
+        one = frame(bytes([PING]) + bytes(8))
+        if options.packets:
+            one = frame(bare_packet(*options.packets), PACKET_FRAME)
+        self._frames = one * options.frames_per_record
         self._unsent = b""
         self._sent = self._received = 0
         self._ended = False
@@ -105,7 +119,7 @@ class Flood:
             self._received += len(part)
 
     def _send(self):
-        self._unsent = self._unsent or self._sealer.seal(self._pings)
+        self._unsent = self._unsent or self._sealer.seal(self._frames)
         try:
             length = self._connection.send(self._unsent)
         except BlockingIOError:
@@ -123,7 +137,9 @@ def main():
     parser.add_argument("server_key", type=base64.b64decode)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--mbit", type=float, default=100, help="a second, at most")
-    parser.add_argument("--pings-per-record", type=int, default=4000)
+    parser.add_argument("--frames-per-record", type=int, default=4000)
+    parser.add_argument("--packets", nargs=2, metavar=("SOURCE", "DESTINATION"),
+                        help="IPv4 headers instead of pings")
     parser.add_argument("--deaf", action="store_true", help="read nothing")
     options = parser.parse_args()
     own = base64.b64decode(options.key_file.read_text())

@@ -218,7 +218,7 @@ class Peers(Hostile):
         self.assertLess(watch.grown_kib, MOST_GROWTH_KIB)
         self.lab.wait_for(lambda: other.rate(1.2) > 10, 15, "the peer's download goes on")
 
-    def flood_of_pings(self, *words):
+    def flood(self, what, *words):
         """The report of a hostile peer that has the second client's key, and a fast link."""
         quiet = self.download.rate(QUIET_S)
         with ServerWatch(self.scene.server_pid) as watch:
@@ -230,18 +230,21 @@ class Peers(Hostile):
             self.scene.lab.stop(peer)
         report = json.loads(peer.log_path.read_text().splitlines()[-1])
         print(f"{report}, {watch.grown_kib} KiB more", flush=True)
-        self.assert_share(during, quiet, f"pings {words}")
+        self.assert_share(during, quiet, what)
         self.assertGreater(report["sent"], 100_000)
         self.assertLess(watch.grown_kib, MOST_GROWTH_KIB)
         return report
 
     def test_a_peer_that_floods_pings_harms_nobody_else(self):
-        report = self.flood_of_pings()
+        report = self.flood("pings")
         self.assertLess(report["received"], 1.1 * report["sent"],
                         "the server sends no more than it was sent")
 
     def test_a_peer_that_floods_pings_and_reads_nothing_harms_nobody_else(self):
-        self.flood_of_pings("--deaf")
+        self.flood("pings whose answers nobody reads", "--deaf")
+
+    def test_a_peer_that_floods_tiny_packets_harms_nobody_else(self):
+        self.flood("tiny packets", "--packets", self.second.inner4, self.lab.internet4)
 
 
 if __name__ == "__main__":
