@@ -105,6 +105,7 @@ std::string_view fault_of_segments(const Offload& offload, std::size_t headers, 
                                    std::uint32_t mtu)
 {
     if (offload.segment_size < min_segment_size) return "segments are too small";
+    if (headers > max_repeated_headers(offload.segment_size)) return "headers dwarf the segments";
     if (headers + offload.segment_size > mtu) return "segments are larger than the MTU";
     const std::size_t segments = (payload + offload.segment_size - 1) / offload.segment_size;
     return segments > max_segments ? "too many segments" : "";

@@ -16,6 +16,15 @@ namespace braid {
 /// The least payload of a segment, the kernel's TCP_MIN_SND_MSS: smaller ones would turn a small
 /// frame into a flood of packets (decisions/0001-smallest-segment-48.md).
 constexpr std::uint16_t min_segment_size = 48;
+
+/// The most bytes of IP and transport headers that may be repeated in front of each segment: one
+/// and a half times its payload, so that the packets cut from a super-packet are together less
+/// than 2.5 times as large as it is. IPv6 and TCP with time stamps, 72 bytes, are what 48 allow.
+constexpr std::size_t max_repeated_headers(std::uint16_t segment_size) noexcept
+{
+    return std::size_t{segment_size} * 3 / 2;
+}
+
 /// The most segments of one super-packet, as in the kernel's UDP_MAX_SEGMENTS.
 constexpr std::size_t max_segments = 128;
 
@@ -45,11 +54,11 @@ using VnetHeader = std::array<std::byte, 10>; ///< struct virtio_net_hdr, host b
 
 /// Rebuilds the header for a packet that a peer sent, after checking the description against
 /// the packet itself: kind matches IP version and protocol, a checksum to complete is TCP's or
-/// UDP's, no fragments, at least min_segment_size bytes a segment, at most max_segments. `info`
-/// must be of this `packet`. `mtu` bounds each segment with its headers, and every packet
-/// without GSO, so that a peer cannot inject oversized ones. A payload that one segment holds
-/// loses its GSO: then the packet counts as one without.
-/// Errors (protocol_error): the description cannot be true; drop the packet.
+/// UDP's, no fragments, at least min_segment_size bytes a segment, at most max_repeated_headers in
+/// front of them, at most max_segments. `info` must be of this `packet`. `mtu` bounds each segment
+/// with its headers, and every packet without GSO, so that a peer cannot inject oversized ones. A
+/// payload that one segment holds loses its GSO: then the packet counts as one without. Errors
+/// (protocol_error): the description cannot be true; drop the packet.
 [[nodiscard]] Result<VnetHeader> rebuild_vnet_header(const Offload& offload, const PacketInfo& info,
                                                      Bytes packet, std::uint32_t mtu);
 

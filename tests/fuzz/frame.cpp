@@ -33,7 +33,10 @@ void check_header(const Kernel& header, std::size_t size)
     require(header.flags == 1);
     require(header.gso_size >= min_segment_size && header.gso_size < payload);
     require(header.hdr_len + header.gso_size <= mtu);
-    require((payload + header.gso_size - 1) / header.gso_size <= max_segments);
+    const std::size_t segments = (payload + header.gso_size - 1) / header.gso_size;
+    require(segments <= max_segments);
+    const std::size_t emitted = payload + segments * header.hdr_len;
+    require(emitted * 2 < size * 5);
 }
 
 } // namespace

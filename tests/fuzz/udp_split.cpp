@@ -23,6 +23,7 @@ void check_datagrams(const UdpSplit& split, const PacketInfo& info, Bytes packet
     const std::size_t headers_size = info.l4_offset + udp_header_size;
     std::array<std::byte, mtu> room{};
     std::size_t carried = 0;
+    std::size_t emitted = 0;
     require(split.count() >= 1 && split.count() <= max_segments && split.largest() <= mtu);
     for (std::size_t i = 0; i < split.count(); ++i) {
         const Bytes datagram = split.write(i, room);
@@ -30,7 +31,9 @@ void check_datagrams(const UdpSplit& split, const PacketInfo& info, Bytes packet
         require(parsed && parsed->source == info.source && parsed->protocol == info.protocol &&
                 parsed->l4_offset == info.l4_offset && datagram.size() <= split.largest());
         carried += datagram.size() - headers_size;
+        emitted += datagram.size();
     }
+    require(emitted * 2 < packet.size() * 5);
     require(carried == packet.size() - headers_size);
 }
 

@@ -49,6 +49,15 @@ Offload segments(Gso gso, std::uint16_t size)
     return {.needs_checksum = true, .ecn = false, .gso = gso, .segment_size = size};
 }
 
+/// A destination options header of `size` bytes, a multiple of 8 up to 2048.
+Buffer extension(std::uint8_t next_header, std::size_t size)
+{
+    Buffer header(size);
+    header[0] = static_cast<std::byte>(next_header);
+    header[1] = static_cast<std::byte>(size / 8 - 1);
+    return header;
+}
+
 const Offload plain{};
 const Offload checksum{.needs_checksum = true};
 
@@ -246,6 +255,68 @@ TEST_CASE("segments have 48 bytes to what the MTU leaves behind the headers")
     CHECK_FALSE(rebuild(segments(Gso::tcp4, 1449), tcp4));
     CHECK(rebuild(segments(Gso::tcp4, 8948), tcp4, 9000));
     CHECK_FALSE(rebuild(segments(Gso::tcp4, 500), tcp4, 551));
+}
+
+TEST_CASE("headers repeated in each segment are at most one and a half times its payload")
+{
+    struct Case {
+        std::string name;
+        Gso gso;
+        Buffer packet;
+        std::uint16_t least; ///< segment size that is just allowed
+    };
+    const std::vector<Case> cases{
+        {"UDP over IPv6: H 48", Gso::udp, ipv6(17, udp(3000)), 48},
+        {"UDP over IPv4 with all options: H 68", Gso::udp, ipv4(17, udp(3000), 0, 60), 48},
+        {"TCP over IPv4 with time stamps: H 52", Gso::tcp4, ipv4(6, tcp(3000, 32)), 48},
+        {"TCP over IPv6 with time stamps: H 72", Gso::tcp6, ipv6(6, tcp(3000, 32)), 48},
+        {"TCP over IPv6, 4 bytes more: H 76", Gso::tcp6, ipv6(6, tcp(3000, 36)), 51},
+        {"TCP over IPv4 with all TCP options: H 80", Gso::tcp4, ipv4(6, tcp(3000, 60)), 54},
+        {"TCP over IPv6 with all TCP options: H 100", Gso::tcp6, ipv6(6, tcp(3000, 60)), 67},
+        {"TCP over IPv4 with all options: H 120", Gso::tcp4, ipv4(6, tcp(3000, 60), 0, 60), 80},
+        {"UDP behind extensions: H 512", Gso::udp, ipv6(60, extension(17, 464) + udp(3000)), 342},
+        {"TCP behind extensions: H 900", Gso::tcp6, ipv6(60, extension(6, 840) + tcp(3000)), 600},
+    };
+    for (const auto& sample : cases) {
+        CAPTURE(sample.name);
+        CHECK(rebuild(segments(sample.gso, sample.least), sample.packet));
+        const auto below = static_cast<std::uint16_t>(sample.least - 1);
+        CHECK_FALSE(rebuild(segments(sample.gso, below), sample.packet));
+    }
+}
+
+TEST_CASE("a packet filled up with extension headers is not cut into small segments")
+{
+    // Headers and segment make up the MTU: there would be 25 bytes out for each byte in.
+    const auto bomb = ipv6(60, extension(6, 1376) + tcp(48 * 128, 36));
+    CHECK_FALSE(rebuild(segments(Gso::tcp6, 48), bomb));
+    CHECK(rebuild(checksum, ipv6(60, extension(6, 1376) + tcp(48, 36))));
+    CHECK(rebuild(segments(Gso::tcp6, 48), ipv6(60, extension(6, 1376) + tcp(48, 36))));
+}
+
+TEST_CASE("what is cut up is less than 2.5 times what came")
+{
+    struct Case {
+        std::string name;
+        Gso gso;
+        std::size_t headers;
+        std::size_t payload;
+        Buffer packet;
+    };
+    const std::vector<Case> cases{
+        {"H 72", Gso::tcp6, 72, 6097, ipv6(6, tcp(6097, 32))},
+        {"H 120", Gso::tcp4, 120, 10161, ipv4(6, tcp(10161, 60), 0, 60)},
+        {"H 756", Gso::tcp6, 756, 64009, ipv6(60, extension(6, 696) + tcp(64009))},
+        {"two segments", Gso::tcp6, 72, 49, ipv6(6, tcp(49, 32))},
+    };
+    for (const auto& sample : cases) {
+        CAPTURE(sample.name);
+        const std::size_t size = sample.headers * 2 / 3;
+        REQUIRE(rebuild(segments(sample.gso, narrow<std::uint16_t>(size)), sample.packet));
+        const std::size_t count = (sample.payload + size - 1) / size;
+        const std::size_t emitted = sample.payload + count * sample.headers;
+        CHECK(emitted * 2 < sample.packet.size() * 5);
+    }
 }
 
 TEST_CASE("there are at most 128 segments")

@@ -235,6 +235,8 @@ TEST_CASE("what the rebuilt header may not say is not split")
         {"no checksum", {.gso = Gso::udp, .segment_size = 1000}, udp4},
         {"no segment size", segments(0), udp4},
         {"segments of 47 bytes", segments(47), ipv4(17, udp(96))},
+        {"headers of 80 bytes for segments of 53", segments(53),
+         ipv6(60, hex("1103 011c") + Buffer(28) + udp(3000))},
         {"segments larger than the MTU", segments(1473), udp4},
         {"a single segment larger than the MTU", segments(3000), udp4},
         {"129 segments", segments(48), ipv4(17, udp(6145))},
