@@ -13,7 +13,11 @@ Status confine_and_log(const Confinement& confinement)
 {
     const auto warnings = confine(confinement);
     if (!warnings) return fail(warnings.error());
-    if (auto log = set_up_log(confinement.settings.log_level, confinement.log); !log) return log;
+    if (auto log = set_up_log(confinement.settings.log_level, confinement.log); !log) {
+        log.error().hint = "root makes it only where nobody else can change its path: "
+                           "make it for the daemon's user, or choose another log.file";
+        return log;
+    }
     for (const Error& each : *warnings)
         spdlog::warn("less confined than could be reason=\"{}\" hint=\"{}\"", each.text(),
                      each.hint);
