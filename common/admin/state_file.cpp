@@ -1,6 +1,7 @@
 #include "common/admin/state_file.hpp"
 
 #include "common/admin/file.hpp"
+#include "common/admin/json_text.hpp"
 
 #include <cerrno>
 #include <sys/stat.h>
@@ -79,7 +80,7 @@ load_stale_state(const std::filesystem::path& file, const HostIdentity& host)
     const auto text = read_file(file, max_state_size);
     if (!text && text.error().code == std::errc::no_such_file_or_directory) return std::nullopt;
     if (!text) return fail(text.error());
-    const auto state = nlohmann::json::parse(*text, nullptr, false);
+    const auto state = parse_json(*text).value_or(nlohmann::json{});
     const auto entries = state.is_object() ? state.value("entries", nlohmann::json::array())
                                            : nlohmann::json::array();
     // A file that makes no sense still tells that somebody died: its marks can be removed.

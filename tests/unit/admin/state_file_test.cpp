@@ -60,8 +60,11 @@ TEST_CASE("changes of another boot or network namespace are not ours")
 TEST_CASE("a journal that makes no sense yields no entries, but says that there was a daemon")
 {
     const test::TempFolder folder;
-    for (const char* text : {"", "{", "[]", "{\"entries\": 5}"}) {
-        CAPTURE(text);
+    const std::string deep =
+        R"({"entries":)" + std::string(1'000'000, '[') + std::string(1'000'000, ']') + "}";
+    for (const std::string& text : {std::string{}, std::string{"{"}, std::string{"[]"},
+                                    std::string{R"({"entries": 5})"}, deep}) {
+        CAPTURE(text.substr(0, 40));
         const auto stale = load_stale_state(folder.write("s", text, 0600), here);
         REQUIRE(stale);
         CHECK(stale->value().empty());
