@@ -120,7 +120,7 @@ ExitCode on_status(const Command& command)
     if (!reply) return console.fail(reply.error());
     const auto status = reply->value("status", nlohmann::json::object());
     if (json)
-        console.out << status.dump(2) << '\n';
+        console.out << status.dump(2, ' ', true) << '\n'; // ASCII, without control characters
     else
         console.out << program.status_table(status);
     return ExitCode::ok;
