@@ -348,7 +348,7 @@ int run_cli(const Program& program, int argc, const char* const* argv, const Con
 {
     open_closed_streams();
     // What a command does itself is told on the console; a daemon sets up its own log.
-    if (const auto log = set_up_log(spdlog::level::err, {}); !log)
+    if (const auto log = set_up_log(spdlog::level::warn, {}); !log)
         return static_cast<int>(console.fail(ExitCode::failure, log.error()));
     const auto parsed = parse_words(program, argc, argv);
     const auto code = parsed ? dispatch(program, *parsed, console)

@@ -47,7 +47,7 @@ Result<bool> clean_up_after_crash(Instance& instance)
     if (const auto cleaned = instance.cleanup(**entries); !cleaned)
         return fail(cleaned.error(), "clean up after a crash");
     ::unlink(instance.settings().control_socket.c_str()); // nobody listens there any more
-    if (::unlink(file.c_str()) < 0) return fail_errno("unlink", file.native());
+    if (const auto removed = remove_state(file); !removed) return fail(removed.error());
     return true;
 }
 
