@@ -120,7 +120,7 @@ ExitCode on_status(const Command& command)
     if (!reply) return console.fail(reply.error());
     const auto status = reply->value("status", nlohmann::json::object());
     if (json)
-        console.out << status.dump(2) << '\n';
+        console.out << status.dump(2, ' ', true) << '\n'; // ASCII, without control characters
     else
         console.out << program.status_table(status);
     return ExitCode::ok;
@@ -348,7 +348,7 @@ int run_cli(const Program& program, int argc, const char* const* argv, const Con
 {
     open_closed_streams();
     // What a command does itself is told on the console; a daemon sets up its own log.
-    if (const auto log = set_up_log(spdlog::level::err, {}); !log)
+    if (const auto log = set_up_log(spdlog::level::warn, {}); !log)
         return static_cast<int>(console.fail(ExitCode::failure, log.error()));
     const auto parsed = parse_words(program, argc, argv);
     const auto code = parsed ? dispatch(program, *parsed, console)

@@ -1,5 +1,6 @@
 #include "common/admin/confinement.hpp"
 
+#include "common/admin/root_path.hpp"
 #include "common/base/log.hpp"
 #include "common/sys/fd.hpp"
 #include "common/sys/seccomp.hpp"
@@ -28,13 +29,10 @@ Error plain(std::errc code, std::string what, std::string hint = {})
     return {std::make_error_code(code), std::move(what), std::move(hint)};
 }
 
-/// Opens a folder that is ours to the group of the user. Ours is one that this start has made,
-/// and /run/braid as long as it is root's only. Root keeps it, so that daemons of root and of
-/// the user can stand side by side.
-Status open_folder(const Confinement& confinement, const User& user)
+/// Opens a folder to the group of the user. Root keeps it, so that daemons of root and of the user
+/// can stand side by side. One that is not root's alone is left as it is.
+Status share_folder(const std::filesystem::path& path, const User& user)
 {
-    const auto path = confinement.settings.control_socket.parent_path();
-    if (!confinement.made_folder && path != default_folder) return {};
     const Fd folder{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)};
     if (!folder) return fail_errno("open", path.native());
     struct stat about {};
@@ -45,8 +43,18 @@ Status open_folder(const Confinement& confinement, const User& user)
     return {};
 }
 
-/// Gives a plain file to the user. Nothing happens where there is none, or anything else: the
-/// folder may be another's, who must not get foreign files by links.
+/// Shares the control socket's folder if it is ours: one that this start has made, and /run/braid.
+Status open_folder(const Confinement& confinement, const User& user)
+{
+    const auto path = confinement.settings.control_socket.parent_path();
+    if (!confinement.made_folder && path != default_folder) return {};
+    if (!only_root_changes(path)) return {};
+    return share_folder(path, user);
+}
+
+/// Gives a plain file to the user, in a folder of only_root_changes(). Nothing happens where there
+/// is none, or anything else: the folder may be shared with others, who must not get foreign files
+/// by links.
 void give_file(const std::filesystem::path& path, const User& user)
 {
     const Fd file{::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
@@ -60,29 +68,30 @@ void give_file(const std::filesystem::path& path, const User& user)
 void give_log(const std::filesystem::path& log, const User& user)
 {
     constexpr mode_t mode = 0644;
-    std::error_code ignored;
     const auto folder = log.parent_path();
-    if (std::filesystem::create_directories(folder, ignored)) {
-        [[maybe_unused]] const int given = ::chown(folder.c_str(), user.id, user.group);
-    }
+    if (!only_root_changes(folder)) return;
+    std::error_code code;
+    const bool made = std::filesystem::create_directories(folder, code);
+    // In a folder with the sticky bit somebody may have been faster.
+    if (code || !only_root_changes(folder)) return;
+    if (made && user.id != 0) [[maybe_unused]]
+        const auto shared = share_folder(folder, user);
     // Not both in one call: in a folder with the sticky bit O_CREAT is refused for another's file
     // (fs.protected_regular), even to root.
-    Fd{::open(log.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)};
+    Fd{::open(log.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)};
     give_file(log, user);
     give_file(older_log(log), user);
 }
 
-/// What an earlier daemon, perhaps of another user, has left, and the log. What cannot be given
-/// is told by whoever opens it.
-void give_files(const Confinement& confinement, const User& user)
+/// What an earlier daemon, perhaps of another user, has left beside the control socket.
+void give_remains(const DaemonSettings& settings, const User& user)
 {
-    const auto& settings = confinement.settings;
+    const auto& socket = settings.control_socket;
+    if (!only_root_changes(socket.parent_path())) return;
     for (const auto* suffix : {".state", ".state.new"})
         give_file(settings.beside_socket(suffix), user);
     struct stat about {};
-    const auto& socket = settings.control_socket;
     if (::lstat(socket.c_str(), &about) == 0 && S_ISSOCK(about.st_mode)) ::unlink(socket.c_str());
-    if (confinement.log) give_log(*confinement.log, user);
 }
 
 /// Whether the daemon could keep its journal as that user, root being one without capabilities.
@@ -121,7 +130,9 @@ Status change_user(const Confinement& confinement, std::vector<Error>& warnings)
     if (!*user) {
         if (auto usable = check_folder(confinement, root); !usable) return usable;
     }
-    give_files(confinement, user->value_or(root));
+    // What cannot be given is told by whoever opens it.
+    give_remains(confinement.settings, user->value_or(root));
+    if (confinement.log) give_log(*confinement.log, user->value_or(root));
     return *user ? become_user(**user) : Status{};
 }
 

@@ -1,6 +1,7 @@
 #include "common/admin/console.hpp"
 
 #include "common/admin/host_check.hpp"
+#include "common/admin/printable.hpp"
 
 #include <fcntl.h>
 #include <ostream>
@@ -12,8 +13,9 @@ namespace {
 
 void print(std::ostream& out, std::string_view kind, const Error& error)
 {
-    out << kind << error.text() << '\n';
-    if (!error.hint.empty()) out << "hint: " << error.hint << '\n';
+    // A daemon's texts come from a user that may be another one's, and from beyond this host.
+    out << kind << printable_lines(error.text()) << '\n';
+    if (!error.hint.empty()) out << "hint: " << printable_lines(error.hint) << '\n';
     out.flush();
 }
 

@@ -14,7 +14,8 @@ struct Console {
     std::ostream& out;
     std::ostream& err;
 
-    /// Prints `error: ...` and, when there is one, `hint: ...`; yields `code`.
+    /// Prints `error: ...` and, when there is one, `hint: ...`, both without control characters;
+    /// yields `code`.
     ExitCode fail(ExitCode code, const Error& error) const;
     /// The same with the status that fits the error.
     ExitCode fail(const Error& error) const;

@@ -1,5 +1,7 @@
 #include "common/admin/control_socket.hpp"
 
+#include "common/admin/json_text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cassert>
@@ -16,7 +18,6 @@
 namespace braid {
 namespace {
 
-constexpr int max_depth = 16; ///< of a request
 constexpr mode_t socket_mode = 0660;
 constexpr int backlog = 16;           ///< connections that wait to be accepted
 constexpr auto connect_period = 10ms; ///< between attempts while the backlog is full
@@ -61,16 +62,11 @@ int poll_ms(Duration wait)
 Result<nlohmann::json> parse_request(std::string_view line)
 {
     if (line.size() > max_request_size) return bad_request("longer than 64 KiB");
-    bool too_deep = false;
-    const auto within_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-        too_deep = too_deep || depth > max_depth;
-        return !too_deep;
-    };
-    auto request = nlohmann::json::parse(line, within_depth, false);
-    if (too_deep) return bad_request("too deep");
-    if (!request.is_object()) return bad_request("not a JSON object");
-    const auto name = request.find("request");
-    if (name == request.end() || !name->is_string()) return bad_request("no \"request\" text");
+    auto request = parse_json(line);
+    if (!request) return bad_request(request.error().what);
+    if (!request->is_object()) return bad_request("not a JSON object");
+    const auto name = request->find("request");
+    if (name == request->end() || !name->is_string()) return bad_request("no \"request\" text");
     return request;
 }
 
@@ -315,7 +311,11 @@ Result<nlohmann::json> control_request(const std::filesystem::path& socket,
     const auto line = receive_line(*caller);
     if (!line) return fail(line.error());
 
-    auto reply = nlohmann::json::parse(*line, nullptr, false);
+    auto parsed = parse_json(*line);
+    if (!parsed)
+        return fail(std::errc::protocol_error,
+                    "control socket " + socket.native() + ": the reply is " + parsed.error().what);
+    auto& reply = *parsed;
     const auto text = [&reply](const char* key) {
         const auto found = reply.find(key);
         return found != reply.end() && found->is_string() ? found->get<std::string>()

@@ -22,7 +22,7 @@ constexpr std::size_t max_reply_size = std::size_t{4} * 1024 * 1024; ///< bytes 
 constexpr std::size_t max_control_connections = 16; ///< further ones wait in the backlog
 constexpr auto control_idle_time = 5s; ///< a connection that sends or takes nothing is closed
 
-/// PURE. A request line as JSON: an object whose "request" is text, at most 16 levels deep.
+/// PURE. A request line as JSON: an object whose "request" is text, as deep as parse_json() takes.
 /// Errors: invalid_argument.
 [[nodiscard]] Result<nlohmann::json> parse_request(std::string_view line);
 
@@ -66,7 +66,8 @@ private:
 /// The other side: sends one request and waits for its reply (blocking).
 /// Errors: what the daemon replied when not "ok"; no_such_file_or_directory or
 /// connection_refused when no daemon runs (see is_not_running); permission_denied; timed_out;
-/// protocol_error when the reply makes no sense.
+/// protocol_error when the reply makes no sense, or is too deep (parse_json()). Its texts may hold
+/// control characters.
 [[nodiscard]] Result<nlohmann::json> control_request(const std::filesystem::path& socket,
                                                      const nlohmann::json& request,
                                                      Duration timeout);

@@ -51,7 +51,8 @@ bool may_pass(const Error& error)
 Result<bool> put_back(const DaemonSettings& settings, const LoadInstance& load)
 {
     std::error_code code;
-    if (!std::filesystem::exists(settings.beside_socket(".state"), code)) return false;
+    const auto journal = std::filesystem::symlink_status(settings.beside_socket(".state"), code);
+    if (!std::filesystem::exists(journal)) return false;
     const auto lock = InstanceLock::take(settings);
     if (!lock) return fail(lock.error());
     if (!*lock) return false; // somebody has started it again

@@ -13,7 +13,11 @@ Status confine_and_log(const Confinement& confinement)
 {
     const auto warnings = confine(confinement);
     if (!warnings) return fail(warnings.error());
-    if (auto log = set_up_log(confinement.settings.log_level, confinement.log); !log) return log;
+    if (auto log = set_up_log(confinement.settings.log_level, confinement.log); !log) {
+        log.error().hint = "root makes it only where nobody else can change its path: "
+                           "make it for the daemon's user, or choose another log.file";
+        return log;
+    }
     for (const Error& each : *warnings)
         spdlog::warn("less confined than could be reason=\"{}\" hint=\"{}\"", each.text(),
                      each.hint);
@@ -43,7 +47,7 @@ Result<bool> clean_up_after_crash(Instance& instance)
     if (const auto cleaned = instance.cleanup(**entries); !cleaned)
         return fail(cleaned.error(), "clean up after a crash");
     ::unlink(instance.settings().control_socket.c_str()); // nobody listens there any more
-    if (::unlink(file.c_str()) < 0) return fail_errno("unlink", file.native());
+    if (const auto removed = remove_state(file); !removed) return fail(removed.error());
     return true;
 }
 

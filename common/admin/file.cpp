@@ -25,10 +25,11 @@ Status write_all(const Fd& to, std::string_view text, std::string_view name)
 
 } // namespace
 
-Result<std::string> read_file(const std::filesystem::path& file, std::size_t most)
+Result<std::string> read_file(const std::filesystem::path& file, std::size_t most, Links links)
 {
+    const int no_follow = links == Links::refuse ? O_NOFOLLOW : 0;
     // Non-blocking: a FIFO without a writer would hold us here.
-    const Fd from{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)};
+    const Fd from{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | no_follow)};
     if (!from) return fail_errno("open", file.native());
     struct stat about {};
     if (::fstat(from.get(), &about) < 0) return fail_errno("stat", file.native());
@@ -51,8 +52,9 @@ Status replace_file(const std::filesystem::path& file, std::string_view text)
 {
     constexpr mode_t owner_only = 0600;
     const std::string fresh = file.native() + ".new";
+    ::unlink(fresh.c_str()); // what was left there; a FIFO without a reader would hold us
     const Fd to{
-        ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, owner_only)};
+        ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, owner_only)};
     if (!to) return fail_errno("create", fresh);
     auto written = write_all(to, text, fresh);
     if (written && ::rename(fresh.c_str(), file.c_str()) < 0) written = fail_errno("rename", fresh);

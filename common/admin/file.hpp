@@ -10,9 +10,16 @@
 
 namespace braid {
 
-/// The whole file. Errors: the system's; file_too_large beyond `most` bytes; invalid_argument,
-/// a FIFO or a device.
-[[nodiscard]] Result<std::string> read_file(const std::filesystem::path& file, std::size_t most);
+/// What reading does where the name is a symbolic link.
+enum class Links {
+    follow, ///< as an administrator may want
+    refuse, ///< where others than our user can make one
+};
+
+/// The whole file. Errors: the system's, ELOOP for a link that is refused; file_too_large beyond
+/// `most` bytes; invalid_argument, a FIFO or a device.
+[[nodiscard]] Result<std::string> read_file(const std::filesystem::path& file, std::size_t most,
+                                            Links links = Links::follow);
 
 /// Puts `text` in the place of the file, mode 0600; readers see the old or the new one, never
 /// a part. Not synced: it is for what does not outlive a reboot either. Errors: the system's,

@@ -19,20 +19,30 @@ struct flock whole_file()
     return range;
 }
 
-/// Yields whether it was missing.
+/// Yields whether it was missing. One that was there keeps its mode, which is its owner's choice.
 Result<bool> make_folder(const std::filesystem::path& folder)
 {
-    using std::filesystem::perms;
+    constexpr mode_t no_write_for_others = 022;
     std::error_code code;
-    if (!std::filesystem::create_directories(folder, code)) {
-        if (code) return fail(Error{code, "create " + folder.native(), {}});
-        return false; // it was there: its mode is the owner's choice
-    }
-    constexpr auto mode = perms::owner_all | perms::group_read | perms::group_exec |
-                          perms::others_read | perms::others_exec;
-    std::filesystem::permissions(folder, mode, code);
-    if (code) return fail(Error{code, "chmod " + folder.native(), {}});
-    return true;
+    // Not chmod(2) afterwards: by then the path may lead elsewhere, if others can change it.
+    const mode_t before = ::umask(no_write_for_others);
+    const bool made = std::filesystem::create_directories(folder, code);
+    ::umask(before);
+    if (code) return fail(Error{code, "create " + folder.native(), {}});
+    return made;
+}
+
+/// Empty, with errno, when it can neither be opened nor made.
+Fd open_lock(const std::filesystem::path& path)
+{
+    constexpr int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    Fd there{::open(path.c_str(), flags)};
+    if (there || errno != ENOENT) return there;
+    // Not both in one call: in a folder with the sticky bit O_CREAT is refused for another's file
+    // (fs.protected_regular), even to root.
+    Fd made{::open(path.c_str(), flags | O_CREAT | O_EXCL, owner_only)};
+    if (made || errno != EEXIST) return made;
+    return Fd{::open(path.c_str(), flags)}; // somebody was faster
 }
 
 } // namespace
@@ -42,7 +52,7 @@ Result<std::optional<InstanceLock>> InstanceLock::take(const DaemonSettings& set
     const auto path = settings.beside_socket(".lock");
     const auto made = make_folder(path.parent_path());
     if (!made) return fail(made.error());
-    Fd file{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, owner_only)};
+    Fd file = open_lock(path);
     if (!file) return fail_errno("open", path.native());
     const auto range = whole_file();
     if (::fcntl(file.get(), F_OFD_SETLK, &range) == 0)
@@ -54,7 +64,8 @@ Result<std::optional<InstanceLock>> InstanceLock::take(const DaemonSettings& set
 Result<bool> InstanceLock::is_held(const DaemonSettings& settings)
 {
     const auto path = settings.beside_socket(".lock");
-    const Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+    // Non-blocking: a FIFO without a writer would hold us here.
+    const Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)};
     if (!file && errno == ENOENT) return false;
     if (!file) return fail_errno("open", path.native());
     auto range = whole_file();

@@ -1,5 +1,6 @@
 #include "common/admin/start_report.hpp"
 
+#include "common/admin/json_text.hpp"
 #include "common/base/log.hpp"
 
 #include <array>
@@ -43,7 +44,7 @@ std::string StartReport::line() const
 
 Result<StartReport> StartReport::parse(std::string_view line)
 {
-    const auto report = nlohmann::json::parse(line, nullptr, false);
+    const auto report = parse_json(line).value_or(nlohmann::json{});
     if (!report.is_object()) return malformed();
     const auto member = [&report](const char* key) {
         const auto found = report.find(key);

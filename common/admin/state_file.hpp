@@ -52,8 +52,14 @@ private:
 
 /// The entries that a daemon left behind when it died, oldest first; none when there is no
 /// such file, or when it belongs to another boot or network namespace (its changes are gone or
-/// out of reach). Errors: the file cannot be read.
+/// out of reach). No entries, but not none, when it makes no sense: too large, too deep, or with a
+/// warning in the log, a link, a folder or the like, which is not opened. Errors: the file cannot
+/// be read.
 [[nodiscard]] Result<std::optional<std::vector<nlohmann::json>>>
 load_stale_state(const std::filesystem::path& file, const HostIdentity& host);
+
+/// Removes a journal, or whatever the user that may write in its folder has put in its place. A
+/// folder is renamed, with a warning in the log. Errors: the system's; that there is none is none.
+[[nodiscard]] Status remove_state(const std::filesystem::path& file);
 
 } // namespace braid

@@ -1,5 +1,7 @@
 #include "common/admin/status_text.hpp"
 
+#include "common/admin/printable.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -11,11 +13,9 @@ namespace {
 
 constexpr std::size_t gap = 2; ///< spaces between columns
 
-std::string printable(std::string text)
+std::string cell_text(std::string_view text)
 {
-    std::ranges::replace_if(
-        text, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
-    return text.empty() ? "-" : text;
+    return text.empty() ? "-" : printable(text);
 }
 
 /// A whole number that is not negative; none for anything else.
@@ -47,7 +47,7 @@ TextTable::TextTable(std::vector<std::string> heading)
 
 void TextTable::add(std::vector<std::string> row)
 {
-    for (auto& cell : row) cell = printable(std::move(cell));
+    for (auto& cell : row) cell = cell_text(cell);
     rows_.push_back(std::move(row));
 }
 
@@ -80,7 +80,7 @@ const nlohmann::json& member(const nlohmann::json& object, const char* key)
 
 std::string plain_text(const nlohmann::json& value)
 {
-    if (value.is_string()) return printable(value.get<std::string>());
+    if (value.is_string()) return cell_text(value.get<std::string>());
     if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
     if (value.is_number()) return value.dump();
     std::string joined;
@@ -88,7 +88,7 @@ std::string plain_text(const nlohmann::json& value)
         for (const auto& part : value)
             joined.append(joined.empty() ? "" : ", ").append(plain_text(part));
     }
-    return printable(std::move(joined));
+    return cell_text(joined);
 }
 
 std::string privileges_text(const nlohmann::json& privileges)

@@ -1,5 +1,7 @@
 #include "common/admin/yaml_tree.hpp"
 
+#include "common/admin/printable.hpp"
+
 #include <algorithm>
 #include <cassert>
 #include <functional>
@@ -24,11 +26,9 @@ YamlPosition position_of(const YAML::Mark& mark)
 }
 
 /// One line of bounded length, whatever the config had in its strings.
-std::string printable(std::string_view raw)
+std::string bounded(std::string_view raw)
 {
-    std::string text{raw.substr(0, longest_problem)};
-    std::ranges::replace_if(
-        text, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+    const auto text = printable(raw.substr(0, longest_problem));
     return raw.size() > longest_problem ? text + "..." : text;
 }
 
@@ -232,8 +232,8 @@ Error yaml_problem(const std::string& name, YamlPosition position, std::string_v
 {
     const std::string place =
         name + ":" + std::to_string(position.line) + ":" + std::to_string(position.column);
-    return {std::make_error_code(std::errc::invalid_argument), place + ": " + printable(what),
-            printable(hint)};
+    return {std::make_error_code(std::errc::invalid_argument), place + ": " + bounded(what),
+            bounded(hint)};
 }
 
 Result<YamlTree> parse_yaml_tree(std::string_view text, const std::string& name)

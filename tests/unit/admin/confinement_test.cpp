@@ -28,10 +28,11 @@ struct Bench {
     Bench() { REQUIRE(::chmod((folder / ".").c_str(), 0755) == 0); }
 
     /// The folder of the control socket.
-    void make_folder(const User& owner) const
+    void make_folder(const User& owner) const { make_folder("run", owner); }
+    void make_folder(const char* name, const User& owner) const
     {
-        std::filesystem::create_directory(folder / "run");
-        REQUIRE(::chown((folder / "run").c_str(), owner.id, owner.group) == 0);
+        std::filesystem::create_directory(folder / name);
+        REQUIRE(::chown((folder / name).c_str(), owner.id, owner.group) == 0);
     }
     std::filesystem::path leave(const char* name, const User& owner) const
     {
@@ -142,7 +143,8 @@ TEST_CASE("no file is given away through a link")
 {
     Bench bench;
     bench.settings.user = "nobody";
-    bench.make_folder(nobody);
+    bench.make_folder(root);
+    bench.made_folder = true;
     const auto secret = bench.leave("secret", root);
     std::filesystem::create_symlink(secret, bench.folder / "run/a.log");
     std::filesystem::create_hard_link(secret, bench.folder / "run/a.sock.state");
@@ -151,6 +153,60 @@ TEST_CASE("no file is given away through a link")
                      !read_file(bench.folder / "run/a.sock.state", 100);
           }) == "");
     CHECK(owner_of(secret) == 0);
+}
+
+TEST_CASE("nothing is made or given below a folder that the user can put a link into")
+{
+    Bench bench;
+    bench.settings.user = "nobody";
+    bench.make_folder(nobody);
+    bench.make_folder("home", nobody);
+    bench.make_folder("etc", root);
+    const auto secret = bench.leave("etc/a.log", root);
+    std::filesystem::create_directory_symlink(bench.folder / "etc", bench.folder / "home/way");
+    for (const char* log : {"home/way/a.log", "home/way/new.log", "home/way/new/a.log"}) {
+        CAPTURE(log);
+        auto start = bench.start();
+        start.log = bench.folder / log;
+        CHECK(in_child([&] { return confine(start) && !set_up_log(LogLevel::info, start.log); }) ==
+              "");
+    }
+    CHECK(owner_of(secret) == 0);
+    CHECK(std::distance(std::filesystem::directory_iterator{bench.folder / "etc"}, {}) == 1);
+}
+
+TEST_CASE("no folder is opened, and nothing beside the socket given, through another's link")
+{
+    Bench bench;
+    bench.settings.user = "nobody";
+    bench.make_folder("home", nobody);
+    bench.make_folder("etc", root);
+    bench.make_folder("etc/run", root);
+    const auto state = bench.leave("etc/run/a.sock.state", root);
+    std::filesystem::create_directory_symlink(bench.folder / "etc", bench.folder / "home/way");
+    bench.settings.control_socket = bench.folder / "home/way/run/a.sock";
+    bench.made_folder = true;
+    CHECK(in_child([&] { return !confine(bench.start()); }) == "");
+    REQUIRE(::chmod((bench.folder / "etc/run").c_str(), 0777) == 0);
+    CHECK(in_child([&] { return confine(bench.start()).has_value(); }) == "");
+    CHECK(owner_of(state) == 0);
+    struct stat about {};
+    REQUIRE(::stat((bench.folder / "etc/run").c_str(), &about) == 0);
+    CHECK(about.st_gid == 0);
+}
+
+TEST_CASE("a log's folder that is missing is made, root's and shared with the user")
+{
+    Bench bench;
+    bench.settings.user = "nobody";
+    bench.make_folder(nobody);
+    auto start = bench.start();
+    start.log = bench.folder / "log/deep/a.log";
+    CHECK(in_child([&] { return confine(start) && set_up_log(LogLevel::info, start.log); }) == "");
+    CHECK(owner_of(*start.log) == nobody.id);
+    CHECK(owner_of(bench.folder / "log/deep") == 0);
+    CHECK(std::filesystem::status(bench.folder / "log/deep").permissions() ==
+          std::filesystem::perms{01775});
 }
 
 TEST_CASE("a log in a folder of root's is made, and starts anew instead of being renamed")

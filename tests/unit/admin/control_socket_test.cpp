@@ -127,7 +127,7 @@ TEST_CASE("a request is answered, and many on one connection in turn")
                  "\n"
                  R"({"echo":{"request":"b"},"ok":true})"
                  "\n"
-                 R"({"error":"request: not a JSON object","ok":false})"
+                 R"({"error":"request: not JSON","ok":false})"
                  "\n"
                  R"({"echo":{"request":"c"},"ok":true})"
                  "\n");
@@ -246,12 +246,16 @@ TEST_CASE("who asks learns whether a daemon runs, hangs, or speaks nonsense")
     CHECK_FALSE(is_not_running(hangs.error()));
     const Fd given_up{::accept(deaf.get(), nullptr, nullptr)};
 
-    for (const char* answer : {"nonsense\n", "[]\n", "{}\n", "{\"ok\":1}\n"}) {
+    const std::string deep =
+        R"({"ok":true,"status":)" + std::string(500'000, '[') + std::string(500'000, ']') + "}\n";
+    for (const std::string& answer : {std::string{"nonsense\n"}, std::string{"[]\n"},
+                                      std::string{"{}\n"}, std::string{"{\"ok\":1}\n"}, deep}) {
+        CAPTURE(answer.substr(0, 40));
         auto talk = std::async(std::launch::async,
                                [&] { return control_request(folder / "deaf", request, 10s); });
         const Fd client{::accept(deaf.get(), nullptr, nullptr)};
         [[maybe_unused]] const auto put =
-            ::send(client.get(), answer, std::string{answer}.size(), MSG_NOSIGNAL);
+            ::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
         const auto reply = talk.get();
         CHECK(reply.error().code == std::errc::protocol_error);
     }

@@ -282,6 +282,19 @@ TEST_CASE("stop and start clean up after a daemon that was killed")
     }
 }
 
+TEST_CASE("stop is not kept from its work by what stands in the journal's place")
+{
+    Bench bench{Behaviour::serves};
+    const auto journal = bench.folder / "d.sock.state";
+    std::filesystem::create_symlink("nowhere", journal);
+    CHECK(bench.stop() == ExitCode::ok);
+    std::filesystem::create_directories(journal / "full");
+    CHECK(bench.stop() == ExitCode::ok);
+    CHECK(bench.out.str() == "put back what a dead daemon had left\nnot running\n");
+    CHECK(bench.stop() == ExitCode::ok);
+    CHECK(bench.out.str() == "not running\n");
+}
+
 TEST_CASE("a daemon that dies while it stops leaves nothing either")
 {
     Bench bench{Behaviour::crashes_running};

@@ -25,6 +25,29 @@ TEST_CASE("a FIFO or a device is refused at once")
     CHECK_FALSE(read_file("/dev/null", 5));
 }
 
+TEST_CASE("a link is followed, or refused where others can make one")
+{
+    const test::TempFolder folder;
+    folder.write("a", "12345", 0600);
+    std::filesystem::create_symlink("a", folder / "link");
+    CHECK(read_file(folder / "link", 5) == "12345");
+    CHECK(read_file(folder / "a", 5, Links::refuse) == "12345");
+    CHECK(read_file(folder / "link", 5, Links::refuse).error().code ==
+          std::errc::too_many_symbolic_link_levels);
+}
+
+TEST_CASE("what was left in the place of the new file does not hold us, nor is it written to")
+{
+    const test::TempFolder folder;
+    REQUIRE(::mkfifo((folder / "a.new").c_str(), 0600) == 0);
+    REQUIRE(replace_file(folder / "a", "new"));
+    const auto other = folder.write("other", "precious", 0600);
+    std::filesystem::create_hard_link(other, folder / "a.new");
+    REQUIRE(replace_file(folder / "a", "newer"));
+    CHECK(read_file(folder / "a", 99) == "newer");
+    CHECK(read_file(other, 99) == "precious");
+}
+
 TEST_CASE("a replaced file is private and leaves nothing beside it")
 {
     const test::TempFolder folder;

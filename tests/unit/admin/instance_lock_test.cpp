@@ -2,7 +2,9 @@
 #include "tests/unit/admin/temp_folder.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 using namespace braid;
 
@@ -35,6 +37,32 @@ TEST_CASE("one instance per control socket, until its lock is dropped")
     CHECK(std::filesystem::status(lock).permissions() == std::filesystem::perms{0600});
     CHECK(std::filesystem::status(folder / "run/deep").permissions() ==
           std::filesystem::perms{0755});
+}
+
+TEST_CASE(
+    "root takes another's lock in a shared folder, where fs.protected_regular refuses O_CREAT")
+{
+    constexpr uid_t stranger = 65534;
+    const test::TempFolder folder;
+    const DaemonSettings settings{.control_socket = folder / "run/a.sock"};
+    REQUIRE(InstanceLock::take(settings));
+    REQUIRE(::chmod((folder / "run").c_str(), 01777) == 0);
+    REQUIRE(::chown((folder / "run/a.sock.lock").c_str(), stranger, stranger) == 0);
+    const auto lock = InstanceLock::take(settings);
+    REQUIRE(lock);
+    CHECK(lock->has_value());
+}
+
+TEST_CASE("what is no file in the lock's place does not hold who asks")
+{
+    const test::TempFolder folder;
+    const DaemonSettings settings{.control_socket = folder / "a.sock"};
+    REQUIRE(::mkfifo((folder / "a.sock.lock").c_str(), 0600) == 0);
+    CHECK(InstanceLock::is_held(settings) == false);
+    REQUIRE(::unlink((folder / "a.sock.lock").c_str()) == 0);
+    std::filesystem::create_symlink("elsewhere", folder / "a.sock.lock");
+    CHECK_FALSE(InstanceLock::take(settings));
+    CHECK_FALSE(std::filesystem::exists(folder / "elsewhere"));
 }
 
 TEST_CASE("a forked child keeps the lock when its parent has dropped it")

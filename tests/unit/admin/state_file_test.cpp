@@ -3,6 +3,9 @@
 #include "tests/unit/admin/temp_folder.hpp"
 
 #include <doctest/doctest.h>
+#include <functional>
+#include <sys/stat.h>
+#include <vector>
 
 using namespace braid;
 using nlohmann::json;
@@ -60,12 +63,50 @@ TEST_CASE("changes of another boot or network namespace are not ours")
 TEST_CASE("a journal that makes no sense yields no entries, but says that there was a daemon")
 {
     const test::TempFolder folder;
-    for (const char* text : {"", "{", "[]", "{\"entries\": 5}"}) {
-        CAPTURE(text);
+    const std::string deep =
+        R"({"entries":)" + std::string(1'000'000, '[') + std::string(1'000'000, ']') + "}";
+    for (const std::string& text : {std::string{}, std::string{"{"}, std::string{"[]"},
+                                    std::string{R"({"entries": 5})"}, deep}) {
+        CAPTURE(text.substr(0, 40));
         const auto stale = load_stale_state(folder.write("s", text, 0600), here);
         REQUIRE(stale);
         CHECK(stale->value().empty());
     }
+}
+
+TEST_CASE("a journal that is too large makes no sense either")
+{
+    const test::TempFolder folder;
+    const auto file = folder.write("s", std::string(5'000'000, ' '), 0600);
+    CHECK(load_stale_state(file, here).value().value().empty());
+}
+
+TEST_CASE("what is no file in the journal's place is not read, and removed or set aside")
+{
+    const test::TempFolder folder;
+    const auto real = folder / "real";
+    REQUIRE(StateFile::create(real, here).value().record("x"));
+    const auto file = folder / "s";
+    const std::vector<std::function<void()>> kinds{
+        [&] { std::filesystem::create_symlink(real, file); },
+        [&] { std::filesystem::create_symlink("/dev/zero", file); },
+        [&] { std::filesystem::create_symlink("nowhere", file); },
+        [&] { REQUIRE(::mkfifo(file.c_str(), 0600) == 0); },
+        [&] { std::filesystem::create_directory(file); },
+        [&] { std::filesystem::create_directories(file / "full"); },
+        [&] { std::filesystem::create_directories(file / "full"); }, // and again
+    };
+    for (const auto& make : kinds) {
+        make();
+        const auto stale = load_stale_state(file, here);
+        REQUIRE(stale);
+        CHECK(stale->value().empty());
+        CHECK(remove_state(file));
+        CHECK_FALSE(load_stale_state(file, here)->has_value());
+        CHECK(std::filesystem::symlink_status(file).type() ==
+              std::filesystem::file_type::not_found);
+    }
+    CHECK(load_stale_state(real, here)->value().size() == 1);
 }
 
 TEST_CASE("the journal is bounded, and an entry that is not written is not kept")
