@@ -243,14 +243,6 @@ TEST_CASE("a connection of plain TCP is no answer where MPTCP is wanted")
     CHECK(track.error() == std::errc::protocol_not_supported);
 }
 
-TEST_CASE("a connection of MPTCP is an answer where it is wanted")
-{
-    Track track;
-    track.serve(Manner::welcome);
-    track.run_race({to(here)}, Connector::Wanted::mptcp);
-    CHECK(track.outcome());
-}
-
 TEST_CASE("a server with other keys weighs more than one that is not there")
 {
     Track track;
