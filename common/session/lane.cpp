@@ -136,12 +136,11 @@ bool Lane::handle_received()
         }
         const auto frame = frames_->next();
         if (!frame) return end(frame.error());
-        if (!*frame) {
+        --left; // for the end of a record too: it may be empty
+        if (!*frame)
             frames_.reset();
-            continue;
-        }
-        if (const auto handled = handle_frame(**frame); !handled) return end(handled.error());
-        --left;
+        else if (const auto handled = handle_frame(**frame); !handled)
+            return end(handled.error());
     }
     answer_ping();
     if (left > 0) {
