@@ -29,9 +29,9 @@ namespace braid {
 
 /// Timers: retry_timer_ starts when a race to the server has failed or the lanes were lost,
 /// ends with the next race; upgrade_timer_ starts when a lane is found to be plain TCP, ends
-/// with the lane, tries again to get MPTCP over the same uplink; leave_timer_ starts when the uplink
-/// of such a lane is found dead, gives the lane up at once, but not from inside a call of it;
-/// poll_timer_ runs every second for the client's life, keeps the books of subflow traffic and
+/// with the lane, tries again to get MPTCP over the same uplink; leave_timer_ starts when the
+/// uplink of such a lane is found dead, gives the lane up at once, but not from inside a call of
+/// it; poll_timer_ runs every second for the client's life, keeps the books of subflow traffic and
 /// notices a fall-back to plain TCP.
 class Client : private Session::Listener, private TunPort::Listener {
 public:
