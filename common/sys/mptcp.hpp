@@ -64,9 +64,11 @@ struct Subflow {
     std::uint32_t rtt_us = 0;
     std::uint32_t unacked = 0; ///< segments in flight
     std::uint32_t notsent_bytes = 0;
-    std::uint64_t bytes_acked = 0; ///< progress of the sender
+    std::uint32_t delivered = 0; ///< segments acknowledged, selectively too: moves with every ACK
+    std::uint64_t bytes_acked = 0; ///< in order
     std::uint64_t bytes_received = 0;
     std::uint64_t bytes_sent = 0; ///< with retransmissions
+    std::uint64_t bytes_retransmitted = 0;
 };
 
 /// The living subflows of a connection, at most 16 (not what was closed and still waits for the

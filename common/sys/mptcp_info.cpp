@@ -94,9 +94,11 @@ Subflow make_subflow(const tcp_info& info, const SubflowAddresses& addresses)
             .rtt_us = info.tcpi_rtt,
             .unacked = info.tcpi_unacked,
             .notsent_bytes = info.tcpi_notsent_bytes,
+            .delivered = info.tcpi_delivered,
             .bytes_acked = info.tcpi_bytes_acked,
             .bytes_received = info.tcpi_bytes_received,
-            .bytes_sent = info.tcpi_bytes_sent};
+            .bytes_sent = info.tcpi_bytes_sent,
+            .bytes_retransmitted = info.tcpi_bytes_retrans};
 }
 
 Result<std::size_t> queue_unsent(int fd)

@@ -1,0 +1,83 @@
+/// How long a path has been silent although answers were due, and how long it may be: the
+/// threshold learns the path's own gaps. PURE.
+#pragma once
+
+#include "common/base/time.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+namespace braid {
+
+/// Looked at every `round`. Only rounds that came in time count: what was silent while this
+/// machine was busy elsewhere is no fault of the path.
+///
+///   quiet --answers overdue--> silent --for `patience()`--> stalled
+///   silent, stalled --an answer--> quiet
+class StallClock {
+public:
+    static constexpr Duration round = 5ms;
+    static constexpr Duration late_after = 12ms; ///< a round so long after the last tells nothing
+    /// So many overdue answers prove a silence. A lone packet may just be lost, and the kernel
+    /// sends it again 200 ms and a round trip later.
+    static constexpr std::uint32_t proof = 3;
+    static constexpr Duration patience_without_proof = 300ms;
+    static constexpr Duration least_patience = 45ms; ///< an ACK may be delayed by 40 ms
+    static constexpr Duration most_patience = 1s;
+    static constexpr Duration first_gap = 20ms;      ///< assumed of a path that is not known yet
+    static constexpr double gap_halves_after = 30.0; ///< seconds
+
+    /// What one look has found.
+    struct Look {
+        std::uint32_t overdue = 0; ///< answers that should be here by the path's round trip
+        bool progressed = false;   ///< an answer has come since the last look
+    };
+
+    void tick(TimePoint now, const Look& look)
+    {
+        const Duration elapsed = now - last_;
+        late_ = elapsed > late_after;
+        last_ = now;
+        overdue_ = look.overdue;
+        fade(elapsed);
+        if (look.progressed) learn(silent_);
+        if (look.progressed || look.overdue == 0)
+            silent_ = Duration::zero();
+        else if (!late_)
+            silent_ += elapsed;
+    }
+
+    /// A silence of this length was none of a dead path.
+    void learn(Duration silence) { gap_ = std::clamp(silence, gap_, most_patience); }
+
+    [[nodiscard]] bool stalled() const noexcept
+    {
+        return !late_ && overdue_ > 0 && silent_ >= patience();
+    }
+    /// Since the first answer was overdue, in rounds that came in time.
+    [[nodiscard]] Duration silent() const noexcept { return silent_; }
+    /// Half as much again as the longest gap of late.
+    [[nodiscard]] Duration patience() const noexcept
+    {
+        const Duration learnt = std::clamp(gap_ + gap_ / 2 + 15ms, least_patience, most_patience);
+        return overdue_ < proof ? std::max(learnt, patience_without_proof) : learnt;
+    }
+
+private:
+    void fade(Duration elapsed)
+    {
+        const double seconds =
+            std::chrono::duration<double>(std::min<Duration>(elapsed, 1s)).count();
+        const double kept = std::exp2(-seconds / gap_halves_after);
+        gap_ = std::chrono::duration_cast<Duration>(gap_ * kept);
+    }
+
+    Duration gap_ = first_gap; ///< the longest of late that an answer ended
+    Duration silent_{};
+    std::uint32_t overdue_ = 0;
+    TimePoint last_{};
+    bool late_ = true;
+};
+
+} // namespace braid
