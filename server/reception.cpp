@@ -61,11 +61,9 @@ Result<Reception::Step> Reception::greet(Bytes hello)
     if (!client) return fail(client.error());
     auto result = handshake_.reply(reply_);
     if (!result) return fail(result.error());
-    auto keys = Lane::Keys::of_server(
-        result->cipher, {std::move(result->client_to_server), std::move(result->server_to_client)});
-    pending_.emplace(Admission{
-        NewSession{*client, {result->id, result->cipher, std::move(result->session_secret)}, {}},
-        std::move(keys.sealer), std::move(keys.opener)});
+    expect(NewSession{*client, {result->id, result->cipher, std::move(result->session_secret)}, {}},
+           result->cipher,
+           {std::move(result->client_to_server), std::move(result->server_to_client)});
     return Step{.taken = 0, .reply = Bytes{reply_}.first(server_hello_size), .admission = {}};
 }
 
@@ -73,10 +71,16 @@ Result<Reception::Step> Reception::join(Bytes unit)
 {
     auto lane = host_.join(unit, reply_);
     if (!lane) return fail(lane.error());
-    auto keys = Lane::Keys::of_server(lane->cipher, std::move(lane->secrets));
-    pending_.emplace(Admission{FurtherLane{lane->peer, lane->session}, std::move(keys.sealer),
-                               std::move(keys.opener)});
+    expect(FurtherLane{lane->peer, lane->session}, lane->cipher, std::move(lane->secrets));
     return Step{.taken = 0, .reply = Bytes{reply_}.first(lane_accept_size), .admission = {}};
+}
+
+void Reception::expect(Who who, Cipher cipher, LaneSecrets secrets)
+{
+    auto probe = ProbeKeys::of(secrets);
+    auto keys = Lane::Keys::of_server(cipher, std::move(secrets));
+    pending_.emplace(Admission{std::move(who), std::move(keys.sealer), std::move(keys.opener),
+                               std::move(probe)});
 }
 
 Result<Reception::Step> Reception::confirm(MutBytes record)

@@ -4,6 +4,7 @@
 
 #include "common/crypto/handshake.hpp"
 #include "common/crypto/lane_join.hpp"
+#include "common/crypto/probe.hpp"
 #include "common/crypto/record.hpp"
 #include "common/wire/message.hpp"
 #include "server/join_table.hpp"
@@ -28,11 +29,14 @@ struct FurtherLane {
     SessionId session{};
 };
 
+using Who = std::variant<NewSession, FurtherLane>;
+
 /// Who has confirmed its keys, and the keys.
 struct Admission {
-    std::variant<NewSession, FurtherLane> who;
+    Who who;
     RecordSealer sealer;
     RecordOpener opener;
+    ProbeKeys probe;
 };
 
 /// Nothing of the host changes before an admission but what Host::join does.
@@ -84,6 +88,8 @@ private:
     [[nodiscard]] Result<Step> open(Bytes unit, UnitType type);
     [[nodiscard]] Result<Step> greet(Bytes hello);
     [[nodiscard]] Result<Step> join(Bytes unit);
+    /// From now on a record may confirm these keys.
+    void expect(Who who, Cipher cipher, LaneSecrets secrets);
     [[nodiscard]] Result<Step> confirm(MutBytes record);
 
     ServerHandshake handshake_;

@@ -42,6 +42,7 @@ Server::Server(Loop& loop, const ServerConfig& config, const Identity& identity,
                        .total = config.limits.handshakes_per_second},
                       random_key()),
       tun_(loop, tun, pool_, *this),
+      echo_(loop),
       accept_timer_(loop,
                     [this] {
                         for (Listening& each : listening_) each.watch.want({.readable = true});
@@ -63,6 +64,7 @@ Status Server::open()
         listening_.push_back(
             {std::move(*fd), FdWatch{loop_, raw, [this, raw](Interest) { accept_all(raw); }}});
         listening_.back().watch.want({.readable = true});
+        if (auto answers = echo_.listen(endpoint); !answers) return answers;
         spdlog::info("listening address={} mptcp={}", endpoint.text(), mptcp::available());
     }
     tun_.start();
@@ -144,7 +146,8 @@ Result<JoinedLane> Server::join(Bytes unit, MutBytes out)
 void Server::on_admission(Visitor& visitor, Admission admission, Fd fd, Bytes received)
 {
     Arrival arrival{std::move(fd), visitor.remote(),
-                    Lane::Keys{std::move(admission.sealer), std::move(admission.opener)}, received};
+                    Lane::Keys{std::move(admission.sealer), std::move(admission.opener)},
+                    std::move(admission.probe), received};
     if (auto* who = std::get_if<NewSession>(&admission.who))
         begin_session(std::move(*who), std::move(arrival));
     else
@@ -163,8 +166,7 @@ void Server::begin_session(NewSession who, Arrival arrival)
     joins_.open(position, std::move(who.session), loop_.now());
     peer.session =
         std::make_unique<Session>(loop_, static_cast<Session::Listener&>(*this), position);
-    peer.session->open_lane(std::move(arrival.fd), std::move(arrival.keys), arrival.received);
-    peer.remote = arrival.remote;
+    open_lane(peer, std::move(arrival));
     peer.handshake_at = loop_.now();
     peer.software = who.hello.software;
     peer.session->send_message(tunnel_config(*peer.config));
@@ -178,12 +180,18 @@ void Server::resume_session(const FurtherLane& who, Arrival arrival)
     // Between the join and its confirmation another handshake may have replaced the session.
     if (!joins_.holds(who.peer, who.session)) return;
     Peer& peer = peers_[who.peer];
-    peer.session->open_lane(std::move(arrival.fd), std::move(arrival.keys), arrival.received);
+    open_lane(peer, std::move(arrival));
     peer.session->send(); // what has waited
-    peer.remote = arrival.remote;
     if (peer.log.allows(loop_.now()))
         spdlog::info("session resumed peer={} remote={} mptcp={}", peer.config->name,
                      peer.remote->text(), mptcp::is_mptcp(peer.lane()->fd()));
+}
+
+void Server::open_lane(Peer& peer, Arrival arrival)
+{
+    peer.session->open_lane(std::move(arrival.fd), std::move(arrival.keys), arrival.received);
+    peer.remote = arrival.remote;
+    echo_.open_lane(peer.session->tag(), std::move(arrival.probe));
 }
 
 TunnelConfig Server::tunnel_config(const PeerConfig& peer) const
@@ -236,6 +244,7 @@ void Server::on_lanes_lost(Session& session, const Error& reason)
     if (peer.log.allows(loop_.now()))
         spdlog::info("session waits peer={} reason=\"{}\"", peer.config->name, reason.text());
     peer.remote.reset();
+    echo_.close_lane(session.tag());
 }
 
 void Server::on_session_end(Session& session, const Error& reason)
@@ -253,6 +262,7 @@ void Server::end_session(Peer& peer)
     peer.rx_bytes += carried.bytes_received;
     peer.queue_full += peer.session->queue().dropped();
     joins_.close(peer.session->tag());
+    echo_.close_lane(peer.session->tag());
     peer.session.reset();
     peer.remote.reset();
 }

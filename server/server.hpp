@@ -8,6 +8,7 @@
 #include "common/session/tun_port.hpp"
 #include "common/sys/mptcp.hpp"
 #include "server/config.hpp"
+#include "server/echo.hpp"
 #include "server/handshake_rate.hpp"
 #include "server/join_table.hpp"
 #include "server/peer_table.hpp"
@@ -59,7 +60,7 @@ public:
     /// References outlive the server.
     Server(Loop& loop, const ServerConfig& config, const Identity& identity, Tun& tun);
 
-    /// Listens on every configured endpoint.
+    /// Listens on every configured endpoint, with TCP and UDP.
     [[nodiscard]] Status open();
     /// Says goodbye to every peer; the loop may be stopped afterwards.
     void close();
@@ -68,6 +69,7 @@ public:
     /// How the loop's end is to be reported.
     [[nodiscard]] ExitCode exit_code() const noexcept { return exit_code_; }
     [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
+    [[nodiscard]] const Echo::Counters& echo_counters() const noexcept { return echo_.counters(); }
     [[nodiscard]] const TunPort::Counters& tun_counters() const noexcept { return tun_.counters(); }
 
 private:
@@ -102,10 +104,13 @@ private:
         Fd fd;
         Endpoint remote;
         Lane::Keys keys;
+        ProbeKeys probe;
         Bytes received;
     };
     void begin_session(NewSession who, Arrival arrival);
     void resume_session(const FurtherLane& who, Arrival arrival);
+    /// The connection becomes the peer's newest lane.
+    void open_lane(Peer& peer, Arrival arrival);
     void end_session(Peer& peer);
     [[nodiscard]] TunnelConfig tunnel_config(const PeerConfig& peer) const;
 
@@ -121,6 +126,7 @@ private:
     PacketPool pool_;
     TunPort tun_;
     std::vector<Listening> listening_;
+    Echo echo_;
     std::vector<std::unique_ptr<Visitor>> visitors_; ///< oldest first; VisitorLimit bounds them
     Timer accept_timer_;
     Timer expiry_timer_;

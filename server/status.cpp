@@ -67,6 +67,8 @@ json server_status(const ServerConfig& config, const Server& server, TimePoint n
             {"refused_connections", server.counters().refused},
             {"turned_away_connections", server.counters().turned_away},
             {"deferred_handshakes", server.counters().deferred},
+            {"probes", server.echo_counters().probes},
+            {"foreign_probes", server.echo_counters().foreign},
             {"dropped_packets",
              {{"unrouted", server.counters().unrouted},
               {"unreadable", server.tun_counters().unreadable},

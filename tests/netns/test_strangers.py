@@ -28,6 +28,23 @@ except ConnectionError:
 print(json.dumps({"answer": answer.hex(), "seconds": time.monotonic() - began}))
 """
 
+# Sends each datagram (hex) and prints what comes within half a second of the last (hex).
+SHOUT = """
+import json, socket, sys
+info = socket.getaddrinfo(sys.argv[1], 8684, type=socket.SOCK_DGRAM)[0]
+peer = socket.socket(info[0], socket.SOCK_DGRAM)
+peer.settimeout(0.5)
+peer.connect(info[4])
+for datagram in sys.argv[2:]:
+    peer.send(bytes.fromhex(datagram))
+answers = []
+try:
+    while len(answers) < 100: answers.append(peer.recv(4096).hex())
+except TimeoutError:
+    pass
+print(json.dumps(answers))
+"""
+
 # Keeps as many silent connections open as it is told, a new one for each that is closed.
 SIT = """
 import select, socket, sys, time
@@ -98,6 +115,17 @@ class Strangers(unittest.TestCase):
         self.assertGreater(report["seconds"], PATIENCE_S - 0.5)
         self.assertLess(report["seconds"], PATIENCE_S + 1.5)
         self.assertEqual(self.server.status()["refused_connections"], 1)
+
+    def test_datagrams_of_strangers_get_no_answer(self):
+        probe = b"\1" + bytes(7) + os.urandom(8) + os.urandom(16)
+        for server in (self.lab.server4, self.lab.server6):
+            before = self.server.status()["foreign_probes"]
+            sent = [probe, probe[:-1], b"\2" + probe[1:], b"", b"x", bytes(1400)]
+            done = self.lab.run("internet", [sys.executable, "-c", SHOUT, server,
+                                             *(datagram.hex() for datagram in sent)])
+            self.assertEqual(json.loads(done.stdout), [])
+            self.assertEqual(self.server.status()["foreign_probes"], before + len(sent))
+        self.assert_tunnel_answers()
 
     def sit(self, seconds, *sources):
         """A hundred silent connections at once; yields the Popen once the server feels them."""

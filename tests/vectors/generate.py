@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Second implementation of braid's handshake, joins, key schedule and records, after PROTOCOL.md.
+"""Second implementation of braid's handshake, joins, key schedule, records, probes, after PROTOCOL.md.
 
-Writes the golden vectors beside it and the seeds of the fuzz targets handshake, join and record;
-with --check compares them with what is there instead.
+Writes the golden vectors beside it and the seeds of the fuzz targets handshake, join, record and
+probe; with --check compares them with what is there instead.
 Needs python3-cryptography (Debian). HMAC, HKDF and Noise are written out here, so that the
 vectors share nothing with common/crypto but the specification; AEGIS-256 is in aegis256.py.
 """
@@ -226,6 +226,35 @@ def record_vectors(cipher):
     return vectors
 
 
+class Probes:
+    """The probes and echoes of one lane."""
+
+    def __init__(self, client_to_server, server_to_client):
+        self.lane = derive(client_to_server, b"braid probe lane")[:8]
+        self.probe_key = derive(client_to_server, b"braid probe")
+        self.echo_key = derive(server_to_client, b"braid echo")
+
+    def probe(self, number):
+        return self.datagram(1, number, self.probe_key)
+
+    def echo(self, number):
+        return self.datagram(2, number, self.echo_key)
+
+    def datagram(self, kind, number, key):
+        clear = bytes([kind, 0, 0, 0]) + number.to_bytes(4, "big") + self.lane
+        return clear + hashlib.blake2b(clear, key=key, digest_size=32).digest()[:16]
+
+
+def probe_vectors():
+    c2s, s2c = (hashlib.sha256(b"braid vectors probe " + end).digest() for end in (b"up", b"down"))
+    probes, number = Probes(c2s, s2c), 0x01020304
+    return {
+        "client_to_server": c2s, "server_to_client": s2c, **vars(probes),
+        "number": number.to_bytes(4, "big"),
+        "probe": probes.probe(number), "echo": probes.echo(number),
+    }  # fmt: skip
+
+
 def derive_vectors():
     secret = hashlib.sha256(b"braid vectors derive secret").digest()
     context = bytes(range(40))
@@ -246,6 +275,7 @@ def all_vectors():
         "handshake_psk.txt": handshake_vectors("psk", psk, 0b11, AES256_GCM),
         "lane_join.txt": lane_join_vectors(),
         "derive.txt": derive_vectors(),
+        "probe.txt": probe_vectors(),
         "record_chacha20_poly1305.txt": record_vectors(CHACHA20_POLY1305),
         "record_aes256_gcm.txt": record_vectors(AES256_GCM),
         "record_aegis256.txt": record_vectors(AEGIS256),
@@ -332,9 +362,21 @@ def record_corpus():
     }  # fmt: skip
 
 
+def probe_corpus():
+    probes = Probes(bytes(32), bytes(32))
+    probe, echo = probes.probe(1), probes.echo(1)
+    return {
+        "probe": probe, "probe_last_number": probes.probe(2**32 - 1), "echo": echo,
+        "probe_cut": probe[:-1], "probe_long": probe + b"x", "probe_turned": b"\2" + probe[1:],
+        "probe_reserved": probe[:3] + b"\1" + probe[4:], "probe_kind_3": b"\3" + probe[1:],
+        "probe_other_lane": probe[:8] + bytes(8) + probe[16:], "unchanged": bytes(32), "empty": b"",
+    }  # fmt: skip
+
+
 def corpora():
     folders = {
         "handshake": handshake_corpus(), "join": join_corpus(), "record": record_corpus(),
+        "probe": probe_corpus(),
     }  # fmt: skip
     return {
         pathlib.Path("..", "fuzz", "corpus", folder, name): data

@@ -126,7 +126,7 @@ TEST_CASE("a server without sessions has a whole status")
         "schema": 1, "role": "server", "state": "up", "listen": ["127.0.0.1:8684"],
         "tun": {"name": "braidtest0", "addresses": ["10.86.0.1/24"], "mtu": 1500},
         "refused_connections": 0, "turned_away_connections": 0,
-        "deferred_handshakes": 0,
+        "deferred_handshakes": 0, "probes": 0, "foreign_probes": 0,
         "dropped_packets": {"unreadable": 0, "refused": 0, "undelivered": 0}})"));
 }
 
