@@ -163,11 +163,11 @@ void Bond::on_lane_frozen()
     useless_timer_.once(0ms);
 }
 
-void Bond::on_round()
+void Bond::on_round(TimePoint now)
 {
     for (const RankedUplink& each : uplinks_) {
-        const auto moved_at = guard_.moved_at(each.uplink.interface);
-        if (moved_at == loop_.now()) history_.moved(loop_.now(), each.uplink.interface);
+        if (guard_.moved_at(each.uplink.interface) == now)
+            history_.moved(now, each.uplink.interface);
     }
     tell_events();
 }

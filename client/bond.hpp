@@ -71,7 +71,7 @@ private:
     void on_subflow_stuck(const std::string& interface) override;
     void on_ping_due() override;
     void on_lane_frozen() override;
-    void on_round() override;
+    void on_round(TimePoint now) override;
 
     /// Brings plan, guard and driver to what is known.
     void update();

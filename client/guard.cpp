@@ -112,7 +112,7 @@ void Guard::round()
                   });
     round_.once(close_look_ ? StallClock::round : idle_round);
     if (changed) listener_.on_health_changed();
-    listener_.on_round();
+    listener_.on_round(now);
     watch_for_freeze(now);
 }
 

@@ -49,7 +49,7 @@ public:
         /// The lane stands still although a path works.
         virtual void on_lane_frozen() = 0;
         /// A look has been taken at everything.
-        virtual void on_round() = 0;
+        virtual void on_round(TimePoint now) = 0;
     };
 
     /// `listener` outlives the guard.
