@@ -75,6 +75,8 @@ public:
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
     [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
     [[nodiscard]] std::optional<Duration> rtt() const noexcept { return rtt_; }
+    /// When the last byte came out of it.
+    [[nodiscard]] TimePoint heard_at() const noexcept { return heard_at_; }
 
 private:
     void on_ready(Interest ready);

@@ -1,0 +1,103 @@
+/// The uplinks of one lane: who of them works, what each is for, and its subflow. Puts together
+/// the guard's findings, the plan and the path driver, and keeps the books.
+#pragma once
+
+#include "client/attempt.hpp"
+#include "client/guard.hpp"
+#include "client/path_driver.hpp"
+#include "client/path_plan.hpp"
+#include "client/traffic_ledger.hpp"
+#include "client/uplink_history.hpp"
+#include "common/base/result.hpp"
+#include "common/session/session.hpp"
+#include "common/sys/loop.hpp"
+
+#include <optional>
+#include <vector>
+
+namespace braid {
+
+/// Outlives its lanes: what was learnt of an uplink serves the next one.
+///
+/// Timer: useless_timer_ tells the owner that the lane is of no use, but not from inside a call
+/// of it.
+class Bond : private Guard::Listener {
+public:
+    struct Listener {
+        virtual ~Listener() = default;
+        /// The lane stands still, or has plain TCP over an uplink that does not work while another
+        /// does: a new one is needed. The owner may detach() in it.
+        virtual void on_lane_useless(const Error& reason) = 0;
+    };
+
+    /// `listener` outlives the bond.
+    Bond(Loop& loop, Listener& listener);
+
+    /// Opens the kernel's path manager. Without one the bond works over one uplink at a time.
+    void open();
+
+    /// The session's sending lane, which `via` was the first way of; borrowed until detach().
+    void attach(Session& session, const Connected& connected, ProbeKeys keys);
+    void detach();
+    /// The session is set up: from here on the lane gets its subflows.
+    void begin();
+
+    void set_uplinks(std::vector<RankedUplink> uplinks);
+    void set_policy(Policy policy);
+    void set_servers(std::vector<Endpoint> servers);
+    /// The server's queue towards us is full, or no more.
+    void set_server_pressure(bool full);
+    /// The server has cut a subflow by its address id.
+    void subflow_lost(std::uint8_t address_id);
+    /// Something is to be sent.
+    void on_traffic() { guard_.wake(); }
+    /// Once a second. True when a fall-back to plain TCP is found.
+    bool poll();
+
+    /// True while the lane is MPTCP and its subflows are ours to make.
+    [[nodiscard]] bool drives_paths() const noexcept { return driver_.has_value(); }
+    /// With health.
+    [[nodiscard]] const std::vector<RankedUplink>& uplinks() const noexcept { return uplinks_; }
+    [[nodiscard]] std::vector<SubflowView> subflows() const;
+    [[nodiscard]] const TrafficLedger& ledger() const noexcept { return ledger_; }
+    [[nodiscard]] const UplinkHistory& history() const noexcept { return history_; }
+    [[nodiscard]] const PathHealth* path(const std::string& interface) const
+    {
+        return guard_.path(interface);
+    }
+
+private:
+    void on_health_changed() override;
+    void on_subflow_stuck(const std::string& interface) override;
+    void on_ping_due() override;
+    void on_lane_frozen() override;
+    void on_round() override;
+
+    /// Brings plan, guard and driver to what is known.
+    void update();
+    void update_plain_tcp();
+    void watch(const std::vector<WantedSubflow>& plan);
+    void note_states();
+    void tell_events();
+
+    Loop& loop_;
+    Listener& listener_;
+    std::optional<MptcpPm> pm_;
+    std::optional<FdWatch> pm_watch_;
+    std::optional<PathDriver> driver_; ///< absent after a fall-back to plain TCP
+    Guard guard_;
+    std::vector<RankedUplink> uplinks_;
+    std::vector<Endpoint> servers_;
+    Demand demand_;
+    PressureMeter pressure_;
+    bool server_pressure_ = false;
+    Session* session_ = nullptr; ///< while there is a lane
+    std::optional<Target> via_;
+    bool begun_ = false;
+    TrafficLedger ledger_;
+    UplinkHistory history_;
+    std::optional<Error> useless_;
+    Timer useless_timer_;
+};
+
+} // namespace braid

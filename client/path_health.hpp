@@ -1,0 +1,114 @@
+/// What probes and ACKs tell of one uplink's way to the server: whether it works, how fast, how
+/// well. PURE.
+#pragma once
+
+#include "common/base/time.hpp"
+#include "common/session/stall_clock.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string_view>
+
+namespace braid {
+
+/// How an uplink does, as far as the path plan cares.
+enum class Health : std::uint8_t {
+    unknown, ///< nothing has been heard over it yet
+    good,
+    poor,    ///< works, but is slow or loses much
+    stalled, ///< silent for longer than is usual, not yet for too long
+    lost,    ///< silent for too long: nothing may wait there
+};
+[[nodiscard]] std::string_view name_of(Health health);
+
+/// What an uplink is for at the moment: how often it is probed depends on it.
+enum class PathUse : std::uint8_t {
+    carrying, ///< traffic flows, and this uplink takes part
+    ready,    ///< stands by, or nothing flows
+};
+
+///   unknown --answer--> good --answers overdue for 60 ms--> stalled --answer--> good
+///   good, stalled --answers overdue for the clock's patience, and another works--> lost
+///   lost --two echoes in a row--> good
+///   lost --5 s--> unknown: a subflow may be tried, for paths that let TCP through but no probes
+///   good --slow or lossy--> poor --neither for 10 s--> good
+class PathHealth {
+public:
+    static constexpr Duration stalled_after = 60ms;
+    static constexpr Duration trial_after = 5s;
+    static constexpr Duration poor_until = 10s;
+    static constexpr double poor_loss = 0.05;
+    static constexpr Duration poor_rtt = 150ms; ///< beyond twice the least round trip of late
+    /// An outage and no gap: not learnt, and TCP's own timers are far behind after it.
+    static constexpr Duration outage = 1s;
+
+    explicit PathHealth(bool metered) : metered_(metered) {}
+
+    /// A metered uplink's probes cost at most so much of what it carries, beyond the slow ones.
+    static constexpr double metered_share = 0.02;
+
+    /// The number to put into the probe that is due now, if one is.
+    [[nodiscard]] std::optional<std::uint32_t> next_probe(TimePoint now, PathUse use);
+    /// An authentic echo. False for a number that is not awaited.
+    bool echoed(TimePoint now, std::uint32_t number);
+    /// The uplink's subflow at this look: whether an ACK has come since the last, and how many
+    /// packets wait for one that should be here by now. `carried`: its bytes since the last look.
+    void subflow(TimePoint now, bool progressed, std::uint32_t overdue, std::uint64_t carried);
+    /// One look: every StallClock::round while anything is awaited. `another_works`: there is
+    /// somewhere to go to.
+    void tick(TimePoint now, bool another_works);
+
+    [[nodiscard]] Health health() const noexcept { return health_; }
+    /// Since the last answer; of no worth before the first.
+    [[nodiscard]] Duration silent(TimePoint now) const noexcept { return now - answered_at_; }
+    /// Whether probes come back over it; ACKs alone tell less.
+    [[nodiscard]] bool probes_pass() const noexcept { return probes_pass_; }
+    /// When an echo ended an outage; the epoch where none ever has.
+    [[nodiscard]] TimePoint outage_ended_at() const noexcept { return outage_ended_at_; }
+    [[nodiscard]] Duration rtt() const noexcept { return srtt_; } ///< smoothed; 0: not known
+    [[nodiscard]] double loss() const noexcept { return loss_; }  ///< of probes, 0 to 1
+    /// True while answers are overdue of a path that should work: look every StallClock::round.
+    [[nodiscard]] bool needs_a_close_look(TimePoint now) const;
+    /// Forgets the probes under way: their keys have changed.
+    void new_lane() { pending_.clear(); }
+
+private:
+    struct Pending {
+        std::uint32_t number = 0;
+        TimePoint sent_at{};
+    };
+
+    [[nodiscard]] Duration pace(TimePoint now, PathUse use) const;
+    [[nodiscard]] bool lives() const noexcept;
+    [[nodiscard]] std::uint32_t overdue(TimePoint now) const;
+    [[nodiscard]] std::uint32_t overdue_probes(TimePoint now) const;
+    void revive(TimePoint now);
+    void answered(TimePoint now);
+    void measure(TimePoint now, Duration sample);
+    void count(bool lost);
+    void judge_quality(TimePoint now);
+    void become(TimePoint now, Health health);
+
+    bool metered_;
+    Health health_ = Health::unknown;
+    TimePoint health_since_{};
+    StallClock clock_;
+    std::deque<Pending> pending_; ///< oldest first; none is older than the last echo
+    std::uint32_t number_ = 0;
+    TimePoint probed_at_{};
+    TimePoint answered_at_{};
+    bool answered_since_tick_ = false;
+    bool probes_pass_ = false;
+    std::uint32_t overdue_acks_ = 0;
+    int echoes_in_a_row_ = 0; ///< since the last probe that had none
+    Duration silence_{}; ///< that the first echo over a lost path has ended
+    TimePoint outage_ended_at_{};
+    double metered_budget_ = 0; ///< bytes
+    Duration srtt_{};
+    Duration least_rtt_{}; ///< rises slowly, so that a route that has changed is forgotten
+    double loss_ = 0;
+    TimePoint poor_at_{};
+};
+
+} // namespace braid
