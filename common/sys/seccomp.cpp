@@ -82,7 +82,8 @@ constexpr std::array allowed_ioctls{TUNSETIFF,
                                     static_cast<unsigned long>(TCGETS)};
 
 constexpr std::array allowed_families{AF_UNIX, AF_INET, AF_INET6};
-constexpr std::array allowed_netlink{NETLINK_ROUTE, NETLINK_NETFILTER, NETLINK_GENERIC};
+constexpr std::array allowed_netlink{NETLINK_ROUTE, NETLINK_NETFILTER, NETLINK_GENERIC,
+                                     NETLINK_SOCK_DIAG};
 /// PR_SET_NAME: libuv and libc name threads. PR_CAPBSET_READ: keep_capabilities().
 constexpr std::array allowed_prctls{PR_SET_NAME,     PR_GET_NAME,     PR_GET_NO_NEW_PRIVS,
                                     PR_GET_SECCOMP,  PR_GET_DUMPABLE, PR_SET_NO_NEW_PRIVS,

@@ -15,6 +15,8 @@ enum class MessageType : std::uint8_t {
     pong = 4,
     close = 5,
     lane_hello = 6,
+    subflow_lost = 7,
+    pressure = 8,
 };
 
 tl::unexpected<Error> malformed(std::string_view reason)
@@ -89,6 +91,18 @@ void put(WireWriter& out, const Close& close)
 void put(WireWriter& out, const LaneHello&)
 {
     put(out, MessageType::lane_hello);
+}
+
+void put(WireWriter& out, const SubflowLost& lost)
+{
+    put(out, MessageType::subflow_lost);
+    out.u8(lost.address_id);
+}
+
+void put(WireWriter& out, const Pressure& pressure)
+{
+    put(out, MessageType::pressure);
+    out.u8(pressure.full ? 1 : 0);
 }
 
 Result<std::string> take_software(WireReader& in)
@@ -182,6 +196,21 @@ Result<Message> decode_close(WireReader& in)
     return Close{.reason = reason};
 }
 
+Result<Message> decode_subflow_lost(WireReader& in)
+{
+    const auto address_id = in.u8();
+    if (!in.ok()) return malformed("subflow lost cut short");
+    return SubflowLost{.address_id = address_id};
+}
+
+Result<Message> decode_pressure(WireReader& in)
+{
+    const auto full = in.u8();
+    if (!in.ok()) return malformed("pressure cut short");
+    if (full > 1) return malformed("pressure is neither 0 nor 1");
+    return Pressure{.full = full == 1};
+}
+
 } // namespace
 
 std::vector<std::byte> encode_message(const Message& message)
@@ -206,6 +235,8 @@ Result<std::optional<Message>> decode_message(Bytes payload)
     case MessageType::pong: return decode_number<Pong>(in);
     case MessageType::close: return decode_close(in);
     case MessageType::lane_hello: return LaneHello{};
+    case MessageType::subflow_lost: return decode_subflow_lost(in);
+    case MessageType::pressure: return decode_pressure(in);
     }
     return std::nullopt;
 }

@@ -80,7 +80,22 @@ struct LaneHello {
     bool operator==(const LaneHello&) const = default;
 };
 
-using Message = std::variant<Hello, TunnelConfig, Ping, Pong, Close, LaneHello>;
+/// Server to client, on the lane it is about: the server has cut the subflow that the client's
+/// address with this MPTCP id has, since it carried nothing towards the client.
+struct SubflowLost {
+    std::uint8_t address_id = 0; ///< as the client has told it, RFC 8684 3.2; 0 is the first one's
+    bool operator==(const SubflowLost&) const = default;
+};
+
+/// Server to client: what waits for the client fills the lane that this comes on, or no longer
+/// does. A lane begins without.
+struct Pressure {
+    bool full = false;
+    bool operator==(const Pressure&) const = default;
+};
+
+using Message =
+    std::variant<Hello, TunnelConfig, Ping, Pong, Close, LaneHello, SubflowLost, Pressure>;
 
 /// The message as the payload of a frame, at most max_message_size bytes. Fields must be within
 /// their bounds (a programmer error otherwise).

@@ -36,6 +36,10 @@ const std::vector<Golden> golden_messages{
     {Close{.reason = CloseReason::revoked}, "05 03"},
     {Close{.reason = CloseReason::fault}, "05 04"},
     {LaneHello{}, "06"},
+    {SubflowLost{.address_id = 0}, "07 00"},
+    {SubflowLost{.address_id = 255}, "07 ff"},
+    {Pressure{.full = false}, "08 00"},
+    {Pressure{.full = true}, "08 01"},
 };
 
 bool is_malformed(Bytes payload)
@@ -82,7 +86,7 @@ TEST_CASE("what a later version appends to a known message is ignored")
 TEST_CASE("an unknown type is skipped")
 {
     for (unsigned type = 0; type < 256; ++type) {
-        if (type >= 1 && type <= 6) continue;
+        if (type >= 1 && type <= 8) continue;
         const auto message = decode_message(Buffer{static_cast<std::byte>(type)});
         REQUIRE(message);
         CHECK_FALSE(*message);
@@ -151,6 +155,12 @@ TEST_CASE("a tunnel config keeps its bounds")
         CAPTURE(sample.name);
         CHECK(is_malformed(hex(sample.bytes)) == sample.malformed);
     }
+}
+
+TEST_CASE("pressure is 0 or 1")
+{
+    for (unsigned full = 0; full < 256; ++full)
+        CHECK(is_malformed(hex("08") + Buffer{static_cast<std::byte>(full)}) == (full > 1));
 }
 
 TEST_CASE("an unknown reason to close is malformed")
