@@ -55,6 +55,7 @@ void Bond::open()
 void Bond::attach(Session& session, const Connected& connected, ProbeKeys keys)
 {
     session_ = &session;
+    server_pressure_ = false;
     via_ = connected.target;
     const int fd = session.lane()->fd();
     const auto token = mptcp::token(fd);
@@ -101,7 +102,15 @@ void Bond::set_servers(std::vector<Endpoint> servers)
 
 void Bond::set_server_pressure(bool full)
 {
-    demand_.primaries_full = full;
+    server_pressure_ = full;
+    feel_pressure();
+}
+
+void Bond::feel_pressure()
+{
+    const bool full = server_pressure_ || pressure_.full();
+    if (full == std::exchange(demand_.primaries_full, full)) return;
+    spdlog::debug("primaries full={}", full);
     update();
 }
 
@@ -169,6 +178,9 @@ void Bond::on_round(TimePoint now)
         if (guard_.moved_at(each.uplink.interface) == now)
             history_.moved(now, each.uplink.interface);
     }
+    using enum PressureMeter::Queue;
+    pressure_.look(now, session_->queue().empty() ? empty : waits);
+    feel_pressure();
     tell_events();
 }
 

@@ -9,6 +9,7 @@
 #include "client/traffic_ledger.hpp"
 #include "client/uplink_history.hpp"
 #include "common/base/result.hpp"
+#include "common/session/pressure.hpp"
 #include "common/session/session.hpp"
 #include "common/sys/loop.hpp"
 
@@ -76,6 +77,7 @@ private:
     /// Brings plan, guard and driver to what is known.
     void update();
     void update_plain_tcp();
+    void feel_pressure();
     void watch(const std::vector<WantedSubflow>& ways);
     void note_states();
     void tell_events();
@@ -89,6 +91,7 @@ private:
     std::vector<RankedUplink> uplinks_;
     std::vector<Endpoint> servers_;
     Demand demand_;
+    PressureMeter pressure_; ///< of what we send
     bool server_pressure_ = false;
     Session* session_ = nullptr; ///< while there is a lane
     std::optional<Target> via_;

@@ -185,6 +185,14 @@ Status Client::on_packet(Session&, const Offload& offload, Bytes packet)
 
 Status Client::on_message(Session&, const Message& message)
 {
+    if (const auto* lost = std::get_if<SubflowLost>(&message)) {
+        bond_.subflow_lost(lost->address_id);
+        return {};
+    }
+    if (const auto* pressure = std::get_if<Pressure>(&message)) {
+        bond_.set_server_pressure(pressure->full);
+        return {};
+    }
     if (const auto* tunnel = std::get_if<TunnelConfig>(&message)) return on_tunnel_config(*tunnel);
     return fail(std::errc::protocol_error, "a message that only clients send");
 }

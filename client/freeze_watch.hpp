@@ -3,8 +3,6 @@
 
 #include "common/base/time.hpp"
 
-#include <optional>
-
 namespace braid {
 
 /// MPTCP tunnels have been seen to stand still for good after a fault, while TCP below them seemed
@@ -26,15 +24,16 @@ public:
     [[nodiscard]] Advice look(TimePoint now, const Look& look)
     {
         if (!look.path_works || !look.in_use || now - look.heard_at < ping_after) {
-            suspicious_since_.reset();
+            suspicious_ = false;
             return Advice::none;
         }
-        if (!suspicious_since_) {
+        if (!suspicious_) {
+            suspicious_ = true;
             suspicious_since_ = pinged_at_ = now;
             return Advice::ping;
         }
-        // Of the first ping; an answer may stand behind all that both ends have queued.
-        if (now - *suspicious_since_ >= frozen_after - ping_after + 2 * look.rtt)
+        // Since the first ping; an answer may stand behind all that both ends have queued.
+        if (now - suspicious_since_ >= frozen_after - ping_after + 2 * look.rtt)
             return Advice::frozen;
         if (now - pinged_at_ < ping_after) return Advice::none;
         pinged_at_ = now;
@@ -42,7 +41,8 @@ public:
     }
 
 private:
-    std::optional<TimePoint> suspicious_since_;
+    bool suspicious_ = false;
+    TimePoint suspicious_since_{}; ///< when the first ping was advised
     TimePoint pinged_at_{};
 };
 

@@ -81,7 +81,7 @@ bool PathHealth::echoed(TimePoint now, std::uint32_t number)
 
     const Duration silence = now - answered_at_;
     if (probes_pass_ && silence >= outage) outage_ended_at_ = now;
-    if (echoes_in_a_row_ == 1) silence_ = silence;
+    silence_ = std::max(silence_, silence);
     probes_pass_ = true;
     answered(now);
     if (health_ == Health::lost && echoes_in_a_row_ >= echoes_for_good) revive(now);
@@ -145,6 +145,7 @@ void PathHealth::tick(TimePoint now, bool another_works)
     if (!lives()) return;
     if (clock_.stalled() && another_works) {
         echoes_in_a_row_ = 0;
+        silence_ = {};
         become(now, Health::lost);
     } else if (clock_.silent() >= stalled_after) {
         become(now, Health::stalled);

@@ -45,34 +45,31 @@ std::vector<Candidate> candidates_of(const std::vector<RankedUplink>& uplinks,
     return candidates;
 }
 
-/// Lets all of one priority take part that fulfil a condition; true when there was one.
+/// Lets all of one priority take part that fulfil a condition.
 template <typename Condition>
-bool use(std::vector<Candidate>& candidates, Priority priority, Condition condition)
+void use(std::vector<Candidate>& candidates, Priority priority, Condition condition)
 {
-    bool any = false;
-    for (Candidate& each : candidates) {
-        if (each.priority != priority || !condition(each)) continue;
-        each.subflow.backup = false;
-        any = true;
-    }
-    return any;
+    for (Candidate& each : candidates)
+        if (each.priority == priority && condition(each)) each.subflow.backup = false;
 }
 
+/// From the most liked on, until one takes part that is good enough.
 void use_together(std::vector<Candidate>& candidates, const Demand& demand)
 {
-    const bool primary = use(candidates, Priority::primary, works);
-    const bool wanting =
-        demand.policy == Policy::interactive &&
-        std::ranges::none_of(candidates, [](const Candidate& each) {
-            return each.priority == Priority::primary && works_well(each);
-        });
-    bool any = primary;
-    if (!primary || demand.primaries_full || wanting)
-        any = use(candidates, Priority::secondary, works) || any;
-    if (!any || wanting) any = use(candidates, Priority::backup, works) || any;
-    const auto whatever = [](const Candidate&) { return true; };
-    for (const Priority priority : {Priority::primary, Priority::secondary, Priority::backup})
-        any = any || use(candidates, priority, whatever);
+    const auto good_enough = demand.policy == Policy::interactive ? works_well : works;
+    bool enough = false;
+    for (const Priority priority : {Priority::primary, Priority::secondary, Priority::backup}) {
+        const bool overflow = priority == Priority::secondary && demand.primaries_full;
+        if (!enough || overflow) use(candidates, priority, works);
+        enough = enough || std::ranges::any_of(candidates, [&](const Candidate& each) {
+                     return each.priority == priority && good_enough(each);
+                 });
+    }
+    if (enough || candidates.empty()) return;
+    // None works well, perhaps none at all: at least the most liked ones are tried.
+    const auto liked = std::ranges::min_element(candidates, {}, &Candidate::priority)->priority;
+    if (std::ranges::none_of(candidates, works))
+        use(candidates, liked, [](const Candidate&) { return true; });
 }
 
 void use_the_best(std::vector<Candidate>& candidates)

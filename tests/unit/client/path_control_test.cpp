@@ -1,4 +1,4 @@
-#include "client/path_plan.hpp"
+#include "client/path_control.hpp"
 #include "tests/unit/client/path_lane.hpp"
 #include "tests/unit/netns.hpp"
 
@@ -319,6 +319,23 @@ TEST_CASE("addresses that the kernel still knows keep their ids from others")
     lane.plan = {wanted(1),
                  {.interface = "x", .index = 9, .local = address("10.1.0.2"), .remote = server}};
     CHECK(lane.step() == "+0#1");
+}
+
+TEST_CASE("a subflow that is of no use is cut and made again, even the last one")
+{
+    auto lane = lane_of_two();
+    CHECK(lane.control.remake(wanted(2).local));
+    CHECK(lane.step() == "-2:5000#1 +2#2");
+    lane.living.pop_back();
+    lane.living.push_back(flow(2, 5001));
+    CHECK(lane.step().empty());
+
+    lane.plan.pop_back();
+    lane.living.pop_back();
+    CHECK(lane.step().empty());
+    CHECK(lane.control.remake(std::uint8_t{0})); // by its address id
+    CHECK(lane.step() == "-1:4000#0 +1#3");
+    CHECK_FALSE(lane.control.remake(address("10.0.9.2")));
 }
 
 } // namespace braid

@@ -1,7 +1,7 @@
-/// A lane's subflows without a kernel, for the tests of path_plan.
+/// A lane's subflows without a kernel, for the tests of path_control.
 #pragma once
 
-#include "client/path_plan.hpp"
+#include "client/path_control.hpp"
 #include "tests/unit/netns.hpp"
 
 #include <cstddef>

@@ -29,6 +29,7 @@ struct Fixture {
     {
         uplinks.push_back({.uplink = {.interface = interface,
                                       .index = 1,
+                                      .up = true,
                                       .running = true,
                                       .addresses = {address(from)},
                                       .route_v4 = true},
@@ -59,6 +60,9 @@ struct Fixture {
                               .uplinks = uplinks,
                               .subflows = flows,
                               .ledger = ledger,
+                              .paths = paths,
+                              .history = history,
+                              .now = now,
                               .session = nullptr,
                               .tun_counters = tun_counters,
                               .last_error = last_error});
@@ -79,6 +83,9 @@ struct Fixture {
     ClientConfig config;
     TunnelConfig tunnel;
     TrafficLedger ledger;
+    std::map<std::string, Client::PathView> paths;
+    UplinkHistory history;
+    TimePoint now{1h};
     TunPort::Counters tun_counters;
     std::vector<RankedUplink> uplinks;
     std::vector<SubflowView> flows;
@@ -126,11 +133,16 @@ TEST_CASE("an uplink without a subflow says what is missing")
              Case{"absent", [](Fixture&, Uplink&uplink) { uplink.index = 0; }, "down",
                   "no such interface"},
              Case{"no carrier", [](Fixture&, Uplink&uplink) { uplink.running = false; }, "down",
-                  "no carrier or administratively down"},
+                  "no carrier"},
+             Case{"admin down", [](Fixture&, Uplink&uplink) { uplink.up = false; }, "down",
+                  "administratively down"},
              Case{"no address", [](Fixture&, Uplink&uplink) { uplink.addresses.clear(); }, "down",
                   "no usable address"},
              Case{"no route", [](Fixture&, Uplink&uplink) { uplink.route_v4 = false; }, "down",
-                  "no usable address"},
+                  "no default route"},
+             Case{"silent", [](Fixture&fixture, Uplink&) {
+                      fixture.uplinks.back().health = Health::lost;
+                  }, "lost", "the server does not answer over it"},
              Case{"no session", [](Fixture&fixture, Uplink&) { fixture.established = false; },
                   "connecting", "no session with the server"},
              Case{"plain TCP", [](Fixture&fixture, Uplink&) { fixture.mptcp = false; }, "idle",
@@ -282,6 +294,33 @@ TEST_CASE("packets that were dropped are shown by reason")
     fixture.tun_counters = {.unreadable = 1, .refused = 2, .undelivered = 3};
     CHECK(fixture.status().at("dropped_packets") ==
           json{{"queue_full", 0}, {"unreadable", 1}, {"refused", 2}, {"undelivered", 3}});
+}
+
+TEST_CASE("an uplink tells how it does, since when, and what its last fail-over cost")
+{
+    Fixture fixture;
+    fixture.establish();
+    fixture.add_uplink("wifi", "10.1.0.2");
+    fixture.add_flow("wifi", "10.1.0.2:4000");
+    fixture.paths["wifi"] = {.rtt = 21ms, .loss = 0.25, .probes_pass = true};
+    const UplinkState active{.state = "active", .reason = "", .cause = {}};
+    const UplinkState lost{.state = "lost", .reason = "", .cause = "silent_loss"};
+    fixture.history.note(fixture.now - 60s, "wifi", active, {});
+    fixture.history.note(fixture.now - 20s, "wifi", lost, fixture.now - 20s - 50ms);
+    fixture.history.moved(fixture.now - 20s + 11ms, "lte");
+    fixture.history.note(fixture.now - 10s, "wifi", active, {});
+    const json wifi = fixture.status().at("uplinks").at(0);
+    CHECK(wifi.at("rtt_us") == 21'000);
+    CHECK(wifi.at("loss") == 0.25);
+    CHECK(wifi.at("probes") == true);
+    CHECK(wifi.at("since_s") == 10.0);
+    CHECK(wifi.at("last_failover") ==
+          json{{"reason", "silent_loss"}, {"ago_s", 20.0}, {"gap_ms", 61}});
+
+    fixture.uplinks.back().health = Health::stalled;
+    CHECK(fixture.states() == "wifi stalled");
+    fixture.add_uplink("lte", "10.2.0.2");
+    CHECK(fixture.status().at("uplinks").at(1).at("last_failover").is_null());
 }
 
 } // namespace braid

@@ -97,4 +97,18 @@ TEST_CASE("subflows to different servers are different subflows")
     check(ledger, "wifi", 101, 12);
 }
 
+TEST_CASE("shares are those of the last ten seconds")
+{
+    TrafficLedger ledger;
+    CHECK(ledger.share("wifi") == 0.0);
+    ledger.update({flow("wifi", 1, 1000, 0), flow("lte", 2, 0, 0)});
+    CHECK(ledger.share("wifi") == 1.0);
+    for (std::size_t second = 0; second < TrafficLedger::window; ++second) ledger.mark();
+    ledger.update({flow("wifi", 1, 1000, 100), flow("lte", 2, 100, 200)});
+    CHECK(ledger.share("wifi") == 0.25);
+    CHECK(ledger.share("lte") == 0.75);
+    for (std::size_t second = 0; second < TrafficLedger::window; ++second) ledger.mark();
+    CHECK(ledger.share("wifi") == 0.0);
+}
+
 } // namespace braid

@@ -1,0 +1,241 @@
+#include "client/path_health.hpp"
+
+#include <deque>
+#include <doctest/doctest.h>
+#include <utility>
+
+namespace braid {
+namespace {
+
+constexpr TimePoint start{1h};
+
+/// A path with a round trip of its own, in simulated rounds.
+class Path {
+public:
+    explicit Path(bool metered = false) : health(metered) {}
+
+    void round()
+    {
+        now += StallClock::round;
+        while (works && !under_way.empty() && now - under_way.front().second >= rtt) {
+            (void)health.echoed(now, under_way.front().first);
+            under_way.pop_front();
+        }
+        health.tick(now, another_works);
+        if (const auto number = health.next_probe(now, use)) {
+            ++sent;
+            if (works || holds) under_way.emplace_back(*number, now);
+        }
+    }
+    void run(Duration time)
+    {
+        for (const TimePoint end = now + time; now < end;) round();
+    }
+    void cut()
+    {
+        works = false;
+        under_way.clear();
+    }
+    /// Yields how long it took.
+    Duration until(Health wanted, Duration most = 5s)
+    {
+        const TimePoint begin = now;
+        while (health.health() != wanted && now - begin < most) round();
+        return now - begin;
+    }
+
+    PathHealth health;
+    TimePoint now = start;
+    Duration rtt = 20ms;
+    bool works = true;
+    bool holds = false; ///< packets, while it does not work
+    bool another_works = true;
+    PathUse use = PathUse::carrying;
+    int sent = 0;
+    std::deque<std::pair<std::uint32_t, TimePoint>> under_way;
+};
+
+} // namespace
+
+TEST_CASE("a path is unknown until something has come back over it")
+{
+    Path path;
+    path.works = false;
+    path.run(2s);
+    CHECK(path.health.health() == Health::unknown);
+    CHECK_FALSE(path.health.probes_pass());
+    path.works = true;
+    CHECK(path.until(Health::good) < 200ms);
+    CHECK(path.health.rtt() == 20ms);
+    CHECK(path.health.probes_pass());
+}
+
+TEST_CASE("a carrying path that goes silent is lost in less than 80 ms, whatever its round trip")
+{
+    for (const Duration rtt : {Duration{2ms}, Duration{20ms}, Duration{70ms}, Duration{300ms}}) {
+        Path path;
+        path.rtt = rtt;
+        path.run(5s);
+        path.cut();
+        const Duration taken = path.until(Health::lost);
+        CAPTURE(rtt.count());
+        CHECK(taken >= StallClock::least_patience);
+        CHECK(taken <= 80ms);
+    }
+}
+
+TEST_CASE("a path that stands by is found lost within a second")
+{
+    Path path;
+    path.use = PathUse::ready;
+    path.run(5s);
+    path.cut();
+    CHECK(path.until(Health::lost) <= 1s);
+}
+
+TEST_CASE("the only path that works is never given up")
+{
+    Path path;
+    path.another_works = false;
+    path.run(1s);
+    path.cut();
+    CHECK(path.until(Health::stalled) <= 120ms);
+    path.run(10s);
+    CHECK(path.health.health() == Health::stalled);
+    path.works = true;
+    CHECK(path.until(Health::good) <= 150ms);
+    CHECK(path.now - path.health.outage_ended_at() < 20ms);
+}
+
+TEST_CASE("lone losses of probes are counted and convict nobody")
+{
+    Path path;
+    int n = 0;
+    for (int i = 0; i < 20'000; ++i) {
+        const int before = path.sent;
+        path.round();
+        if (path.sent != before && ++n % 20 == 0) path.under_way.pop_back();
+        REQUIRE(path.health.health() != Health::lost);
+    }
+    CHECK(path.health.loss() > 0.02);
+    CHECK(path.health.loss() < 0.1);
+}
+
+TEST_CASE("a path that stalls by nature is cut a few times, then only demoted")
+{
+    Path path;
+    path.holds = true;
+    path.run(2s);
+    int lost = 0;
+    for (int stall = 0; stall < 20; ++stall) {
+        path.works = false;
+        const auto held = path.until(Health::lost, 300ms);
+        if (held < 300ms) {
+            ++lost;
+            path.run(300ms - held);
+        }
+        path.works = true;
+        path.run(3s);
+        REQUIRE(path.health.health() != Health::lost);
+    }
+    CHECK(lost >= 1);
+    CHECK(lost <= 3);
+}
+
+TEST_CASE("a lost path is good again after two echoes, within 250 ms")
+{
+    Path path;
+    path.run(1s);
+    path.cut();
+    path.run(3s);
+    REQUIRE(path.health.health() == Health::lost);
+    path.works = true;
+    CHECK(path.until(Health::good) <= 250ms);
+}
+
+TEST_CASE("after five seconds a lost path may be tried without probes")
+{
+    Path path;
+    path.run(1s);
+    path.cut();
+    path.run(6s);
+    CHECK(path.health.health() == Health::unknown);
+    path.health.subflow(path.now, true, 0, 0); // TCP gets through
+    CHECK(path.health.health() == Health::good);
+}
+
+TEST_CASE("without probes the ACKs of a subflow are what tells")
+{
+    Path path;
+    path.works = false;
+    for (int i = 0; i < 1000; ++i) {
+        path.health.subflow(path.now, true, 0, 1000);
+        path.round();
+    }
+    CHECK(path.health.health() == Health::good);
+    const TimePoint begin = path.now;
+    while (path.health.health() == Health::good && path.now - begin < 1s) {
+        path.health.subflow(path.now, false, 10, 0);
+        path.round();
+    }
+    CHECK(path.now - begin <= 60ms);
+    CHECK(path.health.health() == Health::lost);
+}
+
+TEST_CASE("ACKs acquit a path whose probes are lost")
+{
+    Path path;
+    path.run(1s);
+    path.cut();
+    for (int i = 0; i < 1000; ++i) {
+        path.health.subflow(path.now, true, 0, 1000);
+        path.round();
+        REQUIRE(path.health.health() == Health::good);
+    }
+}
+
+TEST_CASE("a slow path is poor until it has been good for a while")
+{
+    Path path;
+    path.run(2s);
+    path.rtt = 400ms;
+    CHECK(path.until(Health::poor) <= 2s);
+    path.rtt = 20ms;
+    path.run(5s);
+    CHECK(path.health.health() == Health::poor);
+    CHECK(path.until(Health::good, 20s) <= 8s);
+}
+
+TEST_CASE("an idle metered path costs less than 1 MB an hour, working or not")
+{
+    constexpr double size = 80; // IPv6, UDP and 32 bytes
+    for (const bool works : {true, false}) {
+        Path path{true};
+        path.use = PathUse::ready;
+        path.run(10s);
+        if (!works) path.cut();
+        path.run(60s); // the search begins faster
+        path.sent = 0;
+        path.run(600s);
+        CAPTURE(works);
+        CHECK(path.sent * 6 * (works ? 2 * size : size) < 1e6); // with the echoes
+        CHECK(path.sent > 0);
+    }
+}
+
+TEST_CASE("a busy metered path's probes cost a share of what it carries")
+{
+    Path path{true};
+    path.run(10s);
+    path.sent = 0;
+    std::uint64_t carried = 0;
+    for (int i = 0; i < 20 * 200; ++i) {
+        path.health.subflow(path.now, false, 0, 1000); // a download: bytes, but no ACKs of ours
+        carried += 1000;
+        path.round();
+    }
+    CHECK(path.sent * 160.0 < 0.03 * static_cast<double>(carried));
+    CHECK(path.sent > 20 * 10);
+}
+
+} // namespace braid
