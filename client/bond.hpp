@@ -71,12 +71,12 @@ private:
     void on_subflow_stuck(const std::string& interface) override;
     void on_ping_due() override;
     void on_lane_frozen() override;
-    void on_round() override;
+    void on_round(TimePoint now) override;
 
     /// Brings plan, guard and driver to what is known.
     void update();
     void update_plain_tcp();
-    void watch(const std::vector<WantedSubflow>& plan);
+    void watch(const std::vector<WantedSubflow>& ways);
     void note_states();
     void tell_events();
 
@@ -89,7 +89,6 @@ private:
     std::vector<RankedUplink> uplinks_;
     std::vector<Endpoint> servers_;
     Demand demand_;
-    PressureMeter pressure_;
     bool server_pressure_ = false;
     Session* session_ = nullptr; ///< while there is a lane
     std::optional<Target> via_;

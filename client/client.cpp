@@ -45,12 +45,12 @@ Client::Client(Loop& loop, const ClientConfig& config, const Identity& identity,
       reporter_(reporter),
       tun_(loop, host.tun(), pool_, *this),
       servers_(loop, config.server.endpoints, [this] { on_names(); }),
+      bond_(loop, static_cast<Bond::Listener&>(*this)),
       connector_(
           loop, [this] { return make_opening(); },
           [this](Result<Connected> outcome) { on_race_end(std::move(outcome)); }),
       retry_timer_(loop, [this] { connect(); }),
       upgrade_timer_(loop, [this] { try_upgrade(); }),
-      leave_timer_(loop, [this] { leave_dead_uplink(); }),
       poll_timer_(loop, [this] { poll(); })
 {
 }
@@ -60,19 +60,9 @@ Status Client::open()
     auto monitor = UplinkMonitor::open(loop_, selection(config_), [this] { on_uplinks_changed(); });
     if (!monitor) return fail(monitor.error());
     monitor_ = std::move(*monitor);
-    if (auto pm = MptcpPm::open()) {
-        pm_ = std::move(*pm);
-        pm_watch_.emplace(loop_, pm_->events_fd(), [this](Interest) {
-            const auto received = pm_->receive([this](const MptcpEvent& event) {
-                if (paths_) paths_->on_event(event);
-            });
-            if (!received) spdlog::debug("path manager events lost");
-        });
-        pm_watch_->want({.readable = true});
-    } else {
-        spdlog::warn("no MPTCP path manager: one uplink at a time reason=\"{}\"",
-                     pm.error().text());
-    }
+    bond_.open();
+    bond_.set_policy(config_.policy);
+    bond_.set_uplinks(ranked_uplinks());
     tun_.start();
     poll_timer_.every(poll_period);
     connect();
@@ -94,7 +84,7 @@ void Client::connect()
     const auto servers = servers_.endpoints();
     if (servers.empty()) // on_names() goes on from here
         return reporter_.progress("the server's name to resolve", ExitCode::timed_out);
-    auto targets = plan_targets(ranked_uplinks(), servers);
+    auto targets = plan_targets(bond_.uplinks(), servers);
     if (targets.empty()) {
         reporter_.progress("an uplink that is up, with an address and a route",
                            ExitCode::no_uplink);
@@ -140,11 +130,12 @@ void Client::on_connected(Connected connected)
                  connected.target.remote.text(), mptcp::is_mptcp(connected.fd.get()),
                  name(opened.cipher));
     via_ = connected.target;
-    drive_paths(connected);
     if (opened.fresh) session_.emplace(loop_, static_cast<Session::Listener&>(*this));
+    auto probe_keys = ProbeKeys::of(opened.secrets);
     session_->open_lane(std::move(connected.fd),
                         Lane::Keys::of_client(opened.cipher, std::move(opened.secrets)),
                         connected.received);
+    bond_.attach(*session_, connected, std::move(probe_keys));
     greet(std::move(opened.fresh));
 }
 
@@ -166,7 +157,7 @@ void Client::upgrade_later()
 
 void Client::try_upgrade()
 {
-    auto targets = plan_targets(ranked_uplinks(), servers_.endpoints());
+    auto targets = plan_targets(bond_.uplinks(), servers_.endpoints());
     std::erase_if(targets, [&](const Target& each) { return each.interface != via_->interface; });
     if (!established_ || targets.empty() || !mptcp::available()) return upgrade_later();
     connector_.race(std::move(targets), Connector::Wanted::mptcp);
@@ -178,14 +169,6 @@ void Client::on_upgrade_end(Result<Connected> outcome)
     poll(); // the last figures of the lane that rests from here on
     leave_lane();
     on_connected(std::move(*outcome));
-}
-
-void Client::drive_paths(const Connected& connected)
-{
-    const auto token = mptcp::token(connected.fd.get());
-    if (pm_ && token)
-        paths_.emplace(loop_, *pm_, connected.fd.get(), *token, connected.local,
-                       connected.target.backup);
 }
 
 Status Client::on_packet(Session&, const Offload& offload, Bytes packet)
@@ -222,11 +205,13 @@ void Client::on_established()
 {
     established_ = was_up_ = true;
     established_at_ = loop_.now();
-    if (paths_)
+    if (bond_.drives_paths())
         upgrade_backoff_.reset();
     else
         upgrade_later();
     last_error_.clear();
+    bond_.set_servers(servers_.endpoints());
+    bond_.begin();
     on_uplinks_changed();
     spdlog::info("tunnel up tun={} server={}", config_.tun.name, via_->remote.text());
 }
@@ -257,8 +242,7 @@ void Client::leave_lane()
 {
     if (established_ && loop_.now() - established_at_ >= lasting) backoff_.reset();
     upgrade_timer_.stop();
-    paths_.reset();
-    ledger_.update({});
+    bond_.detach();
     established_ = false;
 }
 
@@ -288,47 +272,30 @@ void Client::on_uplinks_changed()
         if (const auto applied = host_.apply(tunnel_); !applied)
             return give_up(ExitCode::failure, applied.error());
     }
-    update_paths();
+    bond_.set_servers(servers_.endpoints());
+    bond_.set_uplinks(ranked_uplinks());
     if (has_lane()) return;
     // A new way may have opened: it joins the race under way, or does not sit out the wait.
     if (connector_.racing())
-        return connector_.extend(plan_targets(ranked_uplinks(), servers_.endpoints()));
+        return connector_.extend(plan_targets(bond_.uplinks(), servers_.endpoints()));
     backoff_.reset();
     connect();
 }
 
-void Client::update_paths()
+void Client::on_lane_useless(const Error& reason)
 {
-    if (!established_) return;
-    if (!paths_) {
-        if (!is_via_usable()) leave_timer_.once(0ms);
-        return;
-    }
-    paths_->update(
-        plan_subflows(ranked_uplinks(), config_.policy, via_->remote, servers_.endpoints()));
-}
-
-bool Client::is_via_usable() const
-{
-    const auto& uplinks = monitor_->uplinks();
-    const auto via = std::ranges::find(uplinks, via_->interface, &Uplink::interface);
-    return via != uplinks.end() && via->running && via->usable();
-}
-
-void Client::leave_dead_uplink()
-{
-    if (!has_lane() || paths_ || is_via_usable()) return;
-    poll();
+    if (!has_lane()) return;
+    poll(); // the last figures of its subflows
     session_->drop_lanes();
-    on_lanes_lost(*session_, {std::make_error_code(std::errc::network_down),
-                              "uplink " + via_->interface + " is down",
-                              {}});
+    on_lanes_lost(*session_, reason);
 }
 
 void Client::on_tun_packet(QueuedPacket packet, const PacketInfo&)
 {
     // Without a session a packet is dropped: its sender will send it again when it matters.
-    if (established_) session_->enqueue(std::move(packet));
+    if (!established_) return;
+    session_->enqueue(std::move(packet));
+    bond_.on_traffic();
 }
 
 void Client::on_tun_drained()
@@ -343,13 +310,7 @@ void Client::on_tun_lost(const Error& reason)
 
 void Client::poll()
 {
-    if (!has_lane()) return;
-    ledger_.update(subflows());
-    if (paths_ && !mptcp::is_mptcp(session_->lane()->fd())) {
-        spdlog::warn("fell back to plain TCP uplink={}", via_->interface);
-        paths_.reset();
-        upgrade_later();
-    }
+    if (bond_.poll()) upgrade_later();
 }
 
 std::vector<RankedUplink> Client::ranked_uplinks() const
@@ -365,31 +326,28 @@ std::vector<RankedUplink> Client::ranked_uplinks() const
     return ranked;
 }
 
-std::vector<SubflowView> Client::subflows() const
-{
-    if (!has_lane()) return {};
-    if (paths_) return paths_->subflows(ranked_uplinks());
-    std::vector<SubflowView> plain;
-    if (auto flows = mptcp::subflows(session_->lane()->fd())) {
-        for (mptcp::Subflow& flow : *flows) plain.push_back({via_->interface, std::move(flow)});
-    }
-    return plain;
-}
-
 Client::View Client::view() const
 {
-    return {.config = config_,
-            .established = established_,
-            .was_up = was_up_,
-            .mptcp = has_lane() && mptcp::is_mptcp(session_->lane()->fd()),
-            .tunnel = tunnel_,
-            .via = via_,
-            .uplinks = ranked_uplinks(),
-            .subflows = subflows(),
-            .ledger = ledger_,
-            .session = session_ ? &*session_ : nullptr,
-            .tun_counters = tun_.counters(),
-            .last_error = last_error_};
+    View view{.config = config_,
+              .established = established_,
+              .was_up = was_up_,
+              .mptcp = has_lane() && mptcp::is_mptcp(session_->lane()->fd()),
+              .tunnel = tunnel_,
+              .via = via_,
+              .uplinks = bond_.uplinks(),
+              .subflows = bond_.subflows(),
+              .ledger = bond_.ledger(),
+              .paths = {},
+              .history = bond_.history(),
+              .now = loop_.now(),
+              .session = session_ ? &*session_ : nullptr,
+              .tun_counters = tun_.counters(),
+              .last_error = last_error_};
+    for (const RankedUplink& each : view.uplinks) {
+        if (const PathHealth* path = bond_.path(each.uplink.interface))
+            view.paths[each.uplink.interface] = {path->rtt(), path->loss(), path->probes_pass()};
+    }
+    return view;
 }
 
 } // namespace braid

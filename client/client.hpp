@@ -8,18 +8,18 @@
 /// The TUN and its routes stay through all of it: inner connections survive.
 #pragma once
 
+#include "client/bond.hpp"
 #include "client/config.hpp"
 #include "client/connector.hpp"
 #include "client/host_setup.hpp"
-#include "client/path_driver.hpp"
 #include "client/server_addresses.hpp"
-#include "client/traffic_ledger.hpp"
 #include "client/uplink_monitor.hpp"
 #include "common/admin/daemon_control.hpp"
 #include "common/admin/program.hpp"
 #include "common/session/session.hpp"
 #include "common/session/tun_port.hpp"
 
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -29,15 +29,20 @@ namespace braid {
 
 /// Timers: retry_timer_ starts when a race to the server has failed or the lanes were lost,
 /// ends with the next race; upgrade_timer_ starts when a lane is found to be plain TCP, ends
-/// with the lane, tries again to get MPTCP over the same uplink; leave_timer_ starts when the
-/// uplink of such a lane is found dead, gives the lane up at once, but not from inside a call of
-/// it; poll_timer_ runs every second for the client's life, keeps the books of subflow traffic and
-/// notices a fall-back to plain TCP.
-class Client : private Session::Listener, private TunPort::Listener {
+/// with the lane, tries again to get MPTCP over the same uplink; poll_timer_ runs every second for
+/// the client's life and keeps the bond's books.
+class Client : private Session::Listener, private TunPort::Listener, private Bond::Listener {
 public:
     struct Identity {
         PrivateKey own;
         PresharedKey psk;
+    };
+
+    /// What the guard finds of one uplink.
+    struct PathView {
+        Duration rtt{}; ///< 0: not known
+        double loss = 0; ///< of probes
+        bool probes_pass = false;
     };
 
     /// What an outside observer may know, for status.
@@ -51,6 +56,9 @@ public:
         std::vector<RankedUplink> uplinks;
         std::vector<SubflowView> subflows;
         const TrafficLedger& ledger;
+        std::map<std::string, PathView> paths; ///< by interface, where the guard watches
+        const UplinkHistory& history;
+        TimePoint now{};
         const Session* session = nullptr;
         const TunPort::Counters& tun_counters;
         std::string last_error;
@@ -76,6 +84,7 @@ private:
     void on_tun_packet(QueuedPacket packet, const PacketInfo& info) override;
     void on_tun_drained() override;
     void on_tun_lost(const Error& reason) override;
+    void on_lane_useless(const Error& reason) override;
 
     void on_uplinks_changed();
     void connect();
@@ -90,7 +99,6 @@ private:
     void on_upgrade_end(Result<Connected> outcome);
     /// A session has begun, or goes on: its first record on the new lane.
     void greet(std::optional<Resumption> fresh);
-    void drive_paths(const Connected& connected);
     [[nodiscard]] Status on_tunnel_config(const TunnelConfig& tunnel);
     void on_established();
     /// There is no lane any more: forgets what belonged to it.
@@ -100,13 +108,8 @@ private:
     [[nodiscard]] bool has_lane() const { return session_ && session_->lane() != nullptr; }
     void retry(const Error& reason);
     void give_up(ExitCode code, const Error& reason);
-    void update_paths();
-    /// After a fall-back to plain TCP nothing but a new lane moves to another uplink.
-    void leave_dead_uplink();
-    [[nodiscard]] bool is_via_usable() const;
     void poll();
     [[nodiscard]] std::vector<RankedUplink> ranked_uplinks() const;
-    [[nodiscard]] std::vector<SubflowView> subflows() const;
 
     Loop& loop_;
     const ClientConfig& config_;
@@ -117,21 +120,17 @@ private:
     TunPort tun_;
     ServerAddresses servers_;
     std::unique_ptr<UplinkMonitor> monitor_;
-    std::optional<MptcpPm> pm_;
-    std::optional<FdWatch> pm_watch_;
+    Bond bond_;
     Connector connector_;
     Backoff backoff_{100ms, 3s};
     Backoff upgrade_backoff_{2s, 10min};
     Timer retry_timer_;
     Timer upgrade_timer_;
-    Timer leave_timer_;
     Timer poll_timer_;
     std::optional<Session> session_;
     std::optional<Resumption> resumption_; ///< while the session can be resumed
-    std::optional<PathDriver> paths_;      ///< absent after a fall-back to plain TCP
     std::optional<Target> via_;
     TunnelConfig tunnel_; ///< of the present or the last session
-    TrafficLedger ledger_;
     bool established_ = false;
     TimePoint established_at_{};
     bool was_up_ = false;

@@ -54,8 +54,9 @@ void Guard::detach()
     keys_.reset();
 }
 
-void Guard::watch(const std::vector<GuardedPath>& paths)
+void Guard::watch(const std::vector<GuardedPath>& paths, bool one_way)
 {
+    one_way_ = one_way;
     std::vector<std::unique_ptr<Watched>> next;
     for (const GuardedPath& path : paths) {
         const auto known = std::ranges::find_if(watched_, [&](const auto& each) {
@@ -66,8 +67,7 @@ void Guard::watch(const std::vector<GuardedPath>& paths)
             (*known)->path = path;
             next.push_back(std::move(*known));
         } else {
-            next.push_back(std::make_unique<Watched>(
-                Watched{.path = path, .health = PathHealth{path.metered}, .fd = {}}));
+            next.push_back(std::make_unique<Watched>(path));
         }
     }
     watched_ = std::move(next);
@@ -94,6 +94,13 @@ const PathHealth* Guard::path(const std::string& interface) const
     return nullptr;
 }
 
+std::optional<TimePoint> Guard::moved_at(const std::string& interface) const
+{
+    for (const auto& each : watched_)
+        if (each->path.interface == interface) return each->moved_at;
+    return std::nullopt;
+}
+
 void Guard::round()
 {
     const TimePoint now = loop_.now();
@@ -104,8 +111,9 @@ void Guard::round()
                       return each->health.needs_a_close_look(now);
                   });
     round_.once(close_look_ ? StallClock::round : idle_round);
-    watch_for_freeze(now);
     if (changed) listener_.on_health_changed();
+    listener_.on_round(now);
+    watch_for_freeze(now);
 }
 
 void Guard::look_at_lane(TimePoint now)
@@ -143,6 +151,8 @@ void Guard::look_at_subflow(TimePoint now, Watched& watched,
         same ? found->bytes_sent - before->bytes_sent + found->bytes_received - before->bytes_received
              : 0;
     watched.health.subflow(now, progressed, overdue ? std::max(found->unacked, 1u) : 0, carried);
+    if (progressed || (same && before->bytes_received != found->bytes_received))
+        watched.moved_at = now;
     if (!overdue || progressed)
         watched.stuck_since.reset();
     else if (!watched.stuck_since)
@@ -177,7 +187,7 @@ bool Guard::another_works(const Watched& than) const
 {
     return std::ranges::any_of(watched_, [&](const auto& each) {
         const Health health = each->health.health();
-        return each.get() != &than && each->subflow &&
+        return each.get() != &than && (each->subflow || one_way_) &&
                (health == Health::good || health == Health::poor);
     });
 }

@@ -48,6 +48,8 @@ public:
         virtual void on_ping_due() = 0;
         /// The lane stands still although a path works.
         virtual void on_lane_frozen() = 0;
+        /// A look has been taken at everything.
+        virtual void on_round(TimePoint now) = 0;
     };
 
     /// `listener` outlives the guard.
@@ -57,7 +59,8 @@ public:
     void attach(const Lane& lane, ProbeKeys keys);
     void detach();
     /// The uplinks to watch. What is known of those that were watched before is kept.
-    void watch(const std::vector<GuardedPath>& paths);
+    /// `one_way`: the lane is plain TCP over one of them, the others are alternatives.
+    void watch(const std::vector<GuardedPath>& paths, bool one_way);
     /// Traffic begins: looks closely from now on.
     void wake();
 
@@ -65,9 +68,13 @@ public:
     [[nodiscard]] Health health(const std::string& interface) const;
     /// Null for an uplink that is not watched.
     [[nodiscard]] const PathHealth* path(const std::string& interface) const;
+    /// When data last moved over it, either way; nullopt when none has.
+    [[nodiscard]] std::optional<TimePoint> moved_at(const std::string& interface) const;
 
 private:
     struct Watched {
+        explicit Watched(const GuardedPath& way) : path(way), health(way.metered) {}
+
         GuardedPath path;
         PathHealth health;
         Fd fd;
@@ -75,6 +82,7 @@ private:
         AckDue ack_due;
         std::optional<mptcp::Subflow> subflow; ///< as of the last look
         std::optional<TimePoint> stuck_since;  ///< ACKs are overdue although probes come back
+        std::optional<TimePoint> moved_at;
     };
 
     void round();
@@ -99,6 +107,7 @@ private:
     std::uint64_t packets_ = 0; ///< of the lane, at the last look
     TimePoint active_at_{};
     bool close_look_ = false;
+    bool one_way_ = false;
     Timer round_;
 };
 

@@ -120,8 +120,8 @@ void PathControl::cut_lost(TimePoint now, const std::vector<WantedSubflow>& want
     const bool one_lives = std::ranges::any_of(
         flows_, [&](const Flow& flow) { return flow.established_at && is_wanted(flow); });
     for (Flow& flow : flows_) {
-        if (is_wanted(flow)) continue;
-        if (one_lives || flow.cut_at || is_replaced(flow, wanted))
+        if (is_wanted(flow) && !flow.useless) continue;
+        if (one_lives || flow.cut_at || flow.useless || is_replaced(flow, wanted))
             cut(now, flow, steps);
         else if (!std::exchange(flow.stranded, true))
             hurry(now);
@@ -228,6 +228,22 @@ void PathControl::forgive(const std::string& interface)
         attempt.delay = Duration::zero();
         if (attempt.state == Attempt::State::waiting) attempt.again_at = TimePoint{};
     }
+}
+
+bool PathControl::remake(const Address& local)
+{
+    const auto flow = std::ranges::find_if(
+        flows_, [&](const Flow& each) { return each.local.address == local && !each.cut_at; });
+    if (flow == flows_.end()) return false;
+    flow->useless = true;
+    return true;
+}
+
+bool PathControl::remake(std::uint8_t local_id)
+{
+    const auto flow = std::ranges::find_if(
+        flows_, [&](const Flow& each) { return each.local_id == local_id && !each.cut_at; });
+    return flow != flows_.end() && remake(flow->local.address);
 }
 
 std::optional<TimePoint> PathControl::due() const

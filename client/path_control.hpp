@@ -70,6 +70,11 @@ public:
     void failed(TimePoint now, const PathStep& step);
     /// The kernel reported the end of a subflow, perhaps of one so short that no step saw it.
     void closed(TimePoint now, const Address& local, const Address& remote);
+    /// The flow of this address is of no use although its way works: it is cut, even the last one,
+    /// and made again at once. False when there is none.
+    bool remake(const Address& local);
+    /// The same by address id. The one that the server has cut its half of.
+    bool remake(std::uint8_t local_id);
     /// The uplink changed for the better (carrier, new address): try again at once.
     void forgive(const std::string& interface);
     /// When the next step may be due without any event; nullopt when nothing is pending.
@@ -89,6 +94,7 @@ private:
         std::optional<TimePoint> established_at;
         std::optional<TimePoint> cut_at;
         bool stranded = false; ///< lost its uplink, but was the last: not cut
+        bool useless = false;  ///< to be made again
     };
     /// A wanted subflow's way up.
     struct Attempt {

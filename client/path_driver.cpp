@@ -26,9 +26,9 @@ bool means_gone(const Error& error)
 
 std::string interface_of(const Address& local, const std::vector<RankedUplink>& uplinks)
 {
-    for (const auto& [uplink, priority] : uplinks)
-        if (std::ranges::find(uplink.addresses, local) != uplink.addresses.end())
-            return uplink.interface;
+    for (const RankedUplink& each : uplinks)
+        if (std::ranges::find(each.uplink.addresses, local) != each.uplink.addresses.end())
+            return each.uplink.interface;
     return {};
 }
 
@@ -53,6 +53,16 @@ void PathDriver::update(std::vector<WantedSubflow> wanted)
         if (std::ranges::find(wanted_, each) == wanted_.end()) control_.forgive(each.interface);
     wanted_ = std::move(wanted);
     step();
+}
+
+void PathDriver::remake(const Address& local)
+{
+    if (control_.remake(local)) step();
+}
+
+void PathDriver::remake(std::uint8_t local_id)
+{
+    if (control_.remake(local_id)) step();
 }
 
 void PathDriver::on_event(const MptcpEvent& event)

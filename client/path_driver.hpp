@@ -1,7 +1,7 @@
 /// Carries out a lane's path plan on the kernel's userspace path manager.
 #pragma once
 
-#include "client/path_plan.hpp"
+#include "client/path_control.hpp"
 #include "common/base/log.hpp"
 #include "common/sys/loop.hpp"
 #include "common/sys/mptcp_pm.hpp"
@@ -29,6 +29,9 @@ public:
 
     /// The plan as of now; acts at once.
     void update(std::vector<WantedSubflow> wanted);
+    /// Cuts a subflow whose way works, and makes it again.
+    void remake(const Address& local);
+    void remake(std::uint8_t local_id);
     /// An event of the path manager, of whatever connection.
     void on_event(const MptcpEvent& event);
     /// The established subflows with uplink names and backup flags.

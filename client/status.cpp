@@ -1,6 +1,9 @@
 #include "client/status.hpp"
 
+#include "client/uplink_state.hpp"
+
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <unistd.h>
@@ -11,13 +14,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint8_t tcp_established = 1;
-
-/// What an uplink does, and why, in one plain phrase.
-struct Verdict {
-    std::string_view state;
-    std::string reason;
-    bool lacking = false; ///< it should carry traffic and does not
-};
 
 const SubflowView* subflow_of(const Client::View& view, std::string_view interface)
 {
@@ -35,43 +31,64 @@ bool only_backups(const Client::View& view)
     });
 }
 
-Verdict judge(const Client::View& view, const RankedUplink& ranked)
+UplinkState judge(const Client::View& view, const RankedUplink& ranked)
 {
-    const Uplink& uplink = ranked.uplink;
-    if (ranked.priority == Priority::never) return {"unused", "priority is never"};
-    if (uplink.index == 0) return {"down", "no such interface", true};
-    if (!uplink.running) return {"down", "no carrier or administratively down", true};
-    if (!uplink.usable()) return {"down", "no usable address", true};
-    if (const SubflowView* living = subflow_of(view, uplink.interface)) {
-        if (!living->subflow.backup) return {"active", "carries traffic"};
-        if (only_backups(view))
-            return {"active", "backup, carries traffic because no better uplink works"};
-        return {"standby", "backup, used when no better uplink works"};
-    }
-    if (!view.established) return {"connecting", "no session with the server", true};
-    if (!view.mptcp)
-        return {"idle", "the connection fell back to plain TCP, which uses one uplink", true};
-    return {"connecting", "no subflow yet", true};
+    return state_of({.ranked = ranked,
+                     .subflow = subflow_of(view, ranked.uplink.interface),
+                     .established = view.established,
+                     .mptcp = view.mptcp,
+                     .only_backups = only_backups(view)});
+}
+
+double seconds(Duration time)
+{
+    using Milliseconds = std::chrono::milliseconds;
+    return static_cast<double>(std::chrono::duration_cast<Milliseconds>(time).count()) / 1000;
+}
+
+json failover_status(const Client::View& view, const UplinkHistory::Entry* entry)
+{
+    if (!entry || !entry->last_failover) return nullptr;
+    const auto& failover = *entry->last_failover;
+    json status{{"reason", failover.cause},
+                {"ago_s", seconds(view.now - failover.at)},
+                {"gap_ms", nullptr}};
+    if (failover.gap)
+        status["gap_ms"] =
+            std::chrono::duration_cast<std::chrono::milliseconds>(*failover.gap).count();
+    return status;
+}
+
+std::string address_of(const RankedUplink& ranked, const SubflowView* living)
+{
+    if (living) return living->subflow.local.address.text();
+    const auto& addresses = ranked.uplink.addresses;
+    return addresses.empty() ? std::string{} : addresses.front().text();
 }
 
 json uplink_status(const Client::View& view, const RankedUplink& ranked)
 {
-    const Verdict verdict = judge(view, ranked);
-    const auto totals = view.ledger.totals(ranked.uplink.interface);
-    const SubflowView* living = subflow_of(view, ranked.uplink.interface);
-    std::string address;
-    if (living)
-        address = living->subflow.local.address.text();
-    else if (!ranked.uplink.addresses.empty())
-        address = ranked.uplink.addresses.front().text();
-    return {{"interface", ranked.uplink.interface},
+    const auto& interface = ranked.uplink.interface;
+    const UplinkState state = judge(view, ranked);
+    const auto totals = view.ledger.totals(interface);
+    const auto* entry = view.history.entry(interface);
+    const auto found = view.paths.find(interface);
+    const auto path = found == view.paths.end() ? Client::PathView{} : found->second;
+    const auto probed = std::chrono::duration_cast<std::chrono::microseconds>(path.rtt).count();
+    return {{"interface", interface},
             {"priority", name_of(ranked.priority)},
-            {"state", verdict.state},
-            {"reason", verdict.reason},
-            {"address", address},
-            {"rtt_us", totals.rtt_us},
+            {"metered", ranked.metered},
+            {"state", state.state},
+            {"reason", state.reason},
+            {"since_s", entry ? seconds(view.now - entry->since) : 0.0},
+            {"address", address_of(ranked, subflow_of(view, interface))},
+            {"rtt_us", path.probes_pass ? probed : totals.rtt_us},
+            {"loss", path.loss},
+            {"probes", path.probes_pass},
+            {"share", view.ledger.share(interface)},
             {"tx_bytes", totals.tx_bytes},
-            {"rx_bytes", totals.rx_bytes}};
+            {"rx_bytes", totals.rx_bytes},
+            {"last_failover", failover_status(view, entry)}};
 }
 
 json lane_status(const Client::View& view)

@@ -1,6 +1,7 @@
 #include "client/targets.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace braid {
 
@@ -8,16 +9,18 @@ std::vector<Target> plan_targets(const std::vector<RankedUplink>& uplinks,
                                  const std::vector<Endpoint>& servers)
 {
     std::vector<RankedUplink> ranked = uplinks;
-    std::ranges::stable_sort(ranked, {}, &RankedUplink::priority);
+    std::ranges::stable_sort(ranked, {}, [](const RankedUplink& each) {
+        return std::pair{each.health == Health::lost, each.priority};
+    });
     std::vector<Target> targets;
     for (const Endpoint& server : servers) {
-        for (const auto& [uplink, priority] : ranked) {
-            const bool possible = uplink.running && uplink.source(server.address.family());
-            if (priority == Priority::never || !possible || targets.size() == most_targets)
-                continue;
-            targets.push_back({.interface = uplink.interface,
+        for (const RankedUplink& each : ranked) {
+            const bool possible = each.priority != Priority::never && each.uplink.running &&
+                                  each.uplink.source(server.address.family());
+            if (!possible || targets.size() == most_targets) continue;
+            targets.push_back({.interface = each.uplink.interface,
                                .remote = server,
-                               .backup = priority == Priority::backup});
+                               .backup = each.priority == Priority::backup});
         }
     }
     return targets;

@@ -37,4 +37,35 @@ TrafficLedger::Totals TrafficLedger::totals(const std::string& interface) const
     return sum;
 }
 
+std::map<std::string, std::uint64_t> TrafficLedger::bytes() const
+{
+    std::map<std::string, std::uint64_t> sums;
+    for (const auto& [interface, totals] : ended_)
+        sums[interface] += totals.tx_bytes + totals.rx_bytes;
+    for (const auto& [key, view] : living_)
+        sums[view.interface] += view.subflow.bytes_sent + view.subflow.bytes_received;
+    return sums;
+}
+
+void TrafficLedger::mark()
+{
+    marks_.push_back(bytes());
+    if (marks_.size() > window) marks_.pop_front();
+}
+
+double TrafficLedger::share(const std::string& interface) const
+{
+    std::uint64_t own = 0;
+    std::uint64_t all = 0;
+    for (const auto& [name, now] : bytes()) {
+        std::uint64_t before = 0;
+        if (!marks_.empty())
+            if (const auto mark = marks_.front().find(name); mark != marks_.front().end())
+                before = mark->second;
+        all += now - before;
+        if (name == interface) own = now - before;
+    }
+    return all == 0 ? 0.0 : static_cast<double>(own) / static_cast<double>(all);
+}
+
 } // namespace braid

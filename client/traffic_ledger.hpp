@@ -3,7 +3,9 @@
 
 #include "client/path_driver.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -24,10 +26,19 @@ public:
 
     [[nodiscard]] Totals totals(const std::string& interface) const;
 
+    /// Called once a second: what share() goes back to.
+    void mark();
+    /// What part of all bytes of the last `window` marks it carried, 0 to 1.
+    [[nodiscard]] double share(const std::string& interface) const;
+    static constexpr std::size_t window = 10;
+
 private:
+    [[nodiscard]] std::map<std::string, std::uint64_t> bytes() const;
+
     using Key = std::pair<Endpoint, Endpoint>; ///< local, remote
     std::map<std::string, Totals> ended_;
     std::map<Key, SubflowView> living_;
+    std::deque<std::map<std::string, std::uint64_t>> marks_; ///< bytes by uplink, oldest first
 };
 
 } // namespace braid

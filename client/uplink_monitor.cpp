@@ -264,6 +264,7 @@ Uplink LinkTable::uplink(int index, const Link& link) const
 {
     Uplink result{.interface = link.name,
                   .index = index,
+                  .up = link.up,
                   .running = link.running,
                   .addresses = addresses_of(index)};
     for (const auto& route : routes_) {

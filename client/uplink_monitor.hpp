@@ -21,7 +21,8 @@ namespace braid {
 struct Uplink {
     std::string interface;
     int index = 0;                  ///< 0: no such interface now
-    bool running = false;           ///< administratively up, and carrier
+    bool up = false;                ///< administratively
+    bool running = false;           ///< up, and carrier
     std::vector<Address> addresses; ///< global, usable now (not tentative), IPv4 first
     bool route_v4 = false;          ///< a default route leaves through it
     bool route_v6 = false;

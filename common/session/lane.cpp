@@ -237,6 +237,11 @@ void Lane::on_alive_timer()
         (void)end(fail(std::errc::connection_aborted, "a newer lane has taken over").value());
         return;
     }
+    ping();
+}
+
+void Lane::ping()
+{
     ping_sent_at_ = loop_.now();
     send_message(Ping{++ping_number_});
 }

@@ -69,6 +69,8 @@ public:
     void rest();
     /// Sends one message, in front of any packet not yet sealed.
     void send_message(const Message& message);
+    /// Asks the peer for a sign of life through the lane.
+    void ping();
     /// Sends Close as well as possible without waiting.
     void close(CloseReason reason);
 

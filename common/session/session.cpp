@@ -38,6 +38,11 @@ void Session::send_message(const Message& message)
     if (!lanes_.empty()) lanes_.back()->send_message(message);
 }
 
+void Session::ping()
+{
+    if (!lanes_.empty()) lanes_.back()->ping();
+}
+
 void Session::close(CloseReason reason)
 {
     if (!lanes_.empty()) lanes_.back()->close(reason);

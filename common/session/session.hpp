@@ -44,6 +44,7 @@ public:
     void enqueue(QueuedPacket packet) { queue_.push(std::move(packet)); }
     void send();
     void send_message(const Message& message);
+    void ping();
     void close(CloseReason reason);
 
     [[nodiscard]] std::size_t tag() const noexcept { return tag_; }

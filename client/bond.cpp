@@ -1,0 +1,261 @@
+#include "client/bond.hpp"
+
+#include "client/uplink_state.hpp"
+#include "common/sys/mptcp.hpp"
+
+#include <algorithm>
+#include <spdlog/spdlog.h>
+#include <string>
+#include <utility>
+
+namespace braid {
+namespace {
+
+constexpr std::uint8_t tcp_established = 1;
+
+std::string gap_text(const std::optional<Duration>& gap)
+{
+    if (!gap) return {};
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(*gap);
+    return " gap_ms=" + std::to_string(ms.count());
+}
+
+} // namespace
+
+Bond::Bond(Loop& loop, Listener& listener)
+    : loop_(loop),
+      listener_(listener),
+      guard_(loop, static_cast<Guard::Listener&>(*this)),
+      useless_timer_(loop, [this] {
+          if (const auto reason = std::exchange(useless_, std::nullopt))
+              listener_.on_lane_useless(*reason);
+      })
+{
+}
+
+void Bond::open()
+{
+    auto pm = MptcpPm::open();
+    if (!pm) {
+        spdlog::warn("no MPTCP path manager: one uplink at a time reason=\"{}\"",
+                     pm.error().text());
+        return;
+    }
+    pm_ = std::move(*pm);
+    pm_watch_.emplace(loop_, pm_->events_fd(), [this](Interest) {
+        const auto received = pm_->receive([this](const MptcpEvent& event) {
+            if (driver_) driver_->on_event(event);
+        });
+        if (!received) spdlog::debug("path manager events lost");
+        note_states();
+    });
+    pm_watch_->want({.readable = true});
+}
+
+void Bond::attach(Session& session, const Connected& connected, ProbeKeys keys)
+{
+    session_ = &session;
+    via_ = connected.target;
+    const int fd = session.lane()->fd();
+    const auto token = mptcp::token(fd);
+    if (pm_ && token)
+        driver_.emplace(loop_, *pm_, fd, *token, connected.local, connected.target.backup);
+    guard_.attach(*session.lane(), std::move(keys));
+}
+
+void Bond::detach()
+{
+    useless_timer_.stop();
+    useless_.reset();
+    guard_.detach();
+    driver_.reset();
+    session_ = nullptr;
+    begun_ = false;
+    ledger_.update({});
+    note_states();
+}
+
+void Bond::begin()
+{
+    begun_ = true;
+    update();
+}
+
+void Bond::set_uplinks(std::vector<RankedUplink> uplinks)
+{
+    uplinks_ = std::move(uplinks);
+    for (RankedUplink& each : uplinks_) each.health = guard_.health(each.uplink.interface);
+    update();
+}
+
+void Bond::set_policy(Policy policy)
+{
+    demand_.policy = policy;
+    update();
+}
+
+void Bond::set_servers(std::vector<Endpoint> servers)
+{
+    servers_ = std::move(servers);
+}
+
+void Bond::set_server_pressure(bool full)
+{
+    demand_.primaries_full = full;
+    update();
+}
+
+void Bond::subflow_lost(std::uint8_t address_id)
+{
+    if (driver_) driver_->remake(address_id);
+}
+
+bool Bond::poll()
+{
+    if (!session_) return false;
+    ledger_.update(subflows());
+    ledger_.mark();
+    note_states();
+    if (!driver_ || mptcp::is_mptcp(session_->lane()->fd())) return false;
+    spdlog::warn("fell back to plain TCP uplink={}", via_->interface);
+    driver_.reset();
+    update();
+    return true;
+}
+
+std::vector<SubflowView> Bond::subflows() const
+{
+    if (!session_) return {};
+    if (driver_) return driver_->subflows(uplinks_);
+    std::vector<SubflowView> plain;
+    if (auto flows = mptcp::subflows(session_->lane()->fd())) {
+        for (mptcp::Subflow& flow : *flows) plain.push_back({via_->interface, std::move(flow)});
+    }
+    return plain;
+}
+
+void Bond::on_health_changed()
+{
+    update();
+}
+
+void Bond::on_subflow_stuck(const std::string& interface)
+{
+    const auto uplink = std::ranges::find(uplinks_, interface, [](const RankedUplink& each) {
+        return std::string_view{each.uplink.interface};
+    });
+    if (!driver_ || uplink == uplinks_.end()) return;
+    spdlog::info("event=subflow_remade uplink={} reason=stuck", interface);
+    for (const Address& address : uplink->uplink.addresses) driver_->remake(address);
+}
+
+void Bond::on_ping_due()
+{
+    session_->ping();
+}
+
+void Bond::on_lane_frozen()
+{
+    spdlog::warn("event=lane_frozen uplink={}", via_->interface);
+    useless_ = Error{std::make_error_code(std::errc::timed_out),
+                     "the connection stands still although its way works",
+                     {}};
+    useless_timer_.once(0ms);
+}
+
+void Bond::on_round(TimePoint now)
+{
+    for (const RankedUplink& each : uplinks_) {
+        if (guard_.moved_at(each.uplink.interface) == now)
+            history_.moved(now, each.uplink.interface);
+    }
+    tell_events();
+}
+
+void Bond::update()
+{
+    if (!begun_) return;
+    std::vector<WantedSubflow> ways;
+    for (RankedUplink& each : uplinks_) {
+        each.health = guard_.health(each.uplink.interface);
+        if (auto way = way_over(each, via_->remote, servers_)) ways.push_back(std::move(*way));
+    }
+    auto plan = plan_subflows(uplinks_, demand_, via_->remote, servers_);
+    for (WantedSubflow& way : ways) {
+        const auto planned = std::ranges::find(plan, way.interface, &WantedSubflow::interface);
+        way.backup = planned == plan.end() || planned->backup;
+    }
+    note_states(); // while the guard still knows the paths that have gone
+    watch(ways);
+    if (driver_)
+        driver_->update(std::move(plan));
+    else
+        update_plain_tcp();
+}
+
+void Bond::watch(const std::vector<WantedSubflow>& ways)
+{
+    std::vector<GuardedPath> paths;
+    for (const WantedSubflow& way : ways) {
+        const auto ranked = std::ranges::find(uplinks_, way.interface, [](const auto& each) {
+            return std::string_view{each.uplink.interface};
+        });
+        // Of plain TCP only the first way carries anything.
+        const bool carrying = driver_ ? !way.backup : way.interface == via_->interface;
+        paths.push_back({.interface = way.interface,
+                         .index = way.index,
+                         .local = way.local,
+                         .remote = way.remote,
+                         .metered = ranked->metered,
+                         .carrying = carrying});
+    }
+    guard_.watch(paths, !driver_);
+}
+
+void Bond::update_plain_tcp()
+{
+    const auto via = std::ranges::find(uplinks_, via_->interface, [](const auto& each) {
+        return std::string_view{each.uplink.interface};
+    });
+    const bool usable = via != uplinks_.end() && via->uplink.running && via->uplink.usable();
+    if (usable && via->health != Health::lost) return;
+    useless_ = Error{std::make_error_code(std::errc::network_down),
+                     "uplink " + via_->interface + (usable ? " is silent" : " is down"),
+                     {}};
+    useless_timer_.once(0ms);
+}
+
+void Bond::note_states()
+{
+    const auto living = subflows();
+    const bool only_backups = std::ranges::none_of(living, [](const SubflowView& each) {
+        return each.subflow.tcp_state == tcp_established && !each.subflow.backup;
+    });
+    for (const RankedUplink& each : uplinks_) {
+        const auto& interface = each.uplink.interface;
+        const auto flow = std::ranges::find(living, interface, &SubflowView::interface);
+        const UplinkFacts facts{.ranked = each,
+                                .subflow = flow == living.end() ? nullptr : &*flow,
+                                .established = begun_,
+                                .mptcp = drives_paths(),
+                                .only_backups = only_backups};
+        history_.note(loop_.now(), interface, state_of(facts), guard_.moved_at(interface));
+    }
+    tell_events();
+}
+
+void Bond::tell_events()
+{
+    using enum UplinkHistory::Event::Kind;
+    for (const auto& event : history_.take_events(loop_.now())) {
+        if (event.kind == up)
+            spdlog::info("event=uplink_up uplink={}", event.interface);
+        else if (event.kind == stalled)
+            spdlog::info("event=uplink_stalled uplink={}", event.interface);
+        else
+            spdlog::warn("event=uplink_down uplink={} reason={}{}", event.interface, event.cause,
+                         gap_text(event.gap));
+    }
+}
+
+} // namespace braid
