@@ -124,6 +124,27 @@ Result<Tun> set_up_host(const ServerConfig& config, StateFile& state)
     return tun;
 }
 
+std::optional<Error> check_subflow_limit(DaemonState daemon)
+{
+    auto pm = MptcpPm::open();
+    const auto limits = pm ? pm->limits() : Result<MptcpPm::Limits>{fail(pm.error())};
+    if (!limits) {
+        const auto& code = limits.error().code;
+        if (code == std::errc::operation_not_permitted) return std::nullopt; // said elsewhere
+        return Error{code,
+                     "the kernel's MPTCP limits cannot be read, so a client can use two or three "
+                     "uplinks at once at most: " +
+                         limits.error().what,
+                     {}};
+    }
+    if (daemon == DaemonState::stopped || limits->subflows >= wanted_subflows) return std::nullopt;
+    return Error{std::make_error_code(std::errc::invalid_argument),
+                 "another program has lowered the kernel's limit of MPTCP subflows to " +
+                     std::to_string(limits->subflows) +
+                     ": a client can use so many uplinks at once, and one more",
+                 "ip mptcp limits set subflows " + std::to_string(wanted_subflows)};
+}
+
 Status clean_up_host(const std::vector<nlohmann::json>& entries)
 {
     Status outcome = restore_sysctls(entries);

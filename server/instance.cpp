@@ -1,13 +1,20 @@
 #include "server/instance.hpp"
 
 #include "common/admin/confinement.hpp"
+#include "common/admin/control_socket.hpp"
 #include "common/admin/host_check.hpp"
 #include "common/crypto/key_file.hpp"
+#include "common/sys/mptcp.hpp"
 #include "server/status.hpp"
 
 #include <spdlog/spdlog.h>
 
 namespace braid {
+namespace {
+
+constexpr auto answer_patience = 1s; ///< of `check` with a daemon that may run
+
+} // namespace
 
 Result<std::unique_ptr<Instance>> ServerInstance::load(const std::filesystem::path& file)
 {
@@ -32,6 +39,11 @@ Result<std::unique_ptr<Instance>> ServerInstance::load(const std::filesystem::pa
 std::vector<Finding> ServerInstance::check()
 {
     std::vector<Finding> findings = check_host();
+    const auto answer =
+        control_request(config_.daemon.control_socket, {{"request", "status"}}, answer_patience);
+    const auto daemon = answer ? DaemonState::running : DaemonState::stopped;
+    if (const auto warning = mptcp::available() ? check_subflow_limit(daemon) : std::nullopt)
+        findings.push_back({ExitCode::ok, *warning});
     if (config_.peers.empty())
         findings.push_back({ExitCode::ok,
                             {std::make_error_code(std::errc::invalid_argument),

@@ -1,6 +1,7 @@
 #include "server/server.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <spdlog/spdlog.h>
 #include <string_view>
 #include <system_error>
@@ -43,6 +44,7 @@ Server::Server(Loop& loop, const ServerConfig& config, const Identity& identity,
                       random_key()),
       tun_(loop, tun, pool_, *this),
       echo_(loop),
+      lane_watch_(loop, static_cast<LaneWatch::Listener&>(*this)),
       accept_timer_(loop,
                     [this] {
                         for (Listening& each : listening_) each.watch.want({.readable = true});
@@ -67,6 +69,8 @@ Status Server::open()
         if (auto answers = echo_.listen(endpoint); !answers) return answers;
         spdlog::info("listening address={} mptcp={}", endpoint.text(), mptcp::available());
     }
+    if (const auto opened = lane_watch_.open(); !opened)
+        spdlog::warn("silent subflows are not cut reason=\"{}\"", opened.error().text());
     tun_.start();
     expiry_timer_.every(expiry_period);
     return {};
@@ -192,6 +196,7 @@ void Server::open_lane(Peer& peer, Arrival arrival)
     peer.session->open_lane(std::move(arrival.fd), std::move(arrival.keys), arrival.received);
     peer.remote = arrival.remote;
     echo_.open_lane(peer.session->tag(), std::move(arrival.probe));
+    lane_watch_.lane_changed(peer.session->tag());
 }
 
 TunnelConfig Server::tunnel_config(const PeerConfig& peer) const
@@ -245,6 +250,7 @@ void Server::on_lanes_lost(Session& session, const Error& reason)
         spdlog::info("session waits peer={} reason=\"{}\"", peer.config->name, reason.text());
     peer.remote.reset();
     echo_.close_lane(session.tag());
+    lane_watch_.lane_changed(session.tag());
 }
 
 void Server::on_session_end(Session& session, const Error& reason)
@@ -263,6 +269,7 @@ void Server::end_session(Peer& peer)
     peer.queue_full += peer.session->queue().dropped();
     joins_.close(peer.session->tag());
     echo_.close_lane(peer.session->tag());
+    lane_watch_.lane_changed(peer.session->tag());
     peer.session.reset();
     peer.remote.reset();
 }
@@ -286,8 +293,25 @@ void Server::on_tun_drained()
 {
     for (const std::size_t position : std::exchange(touched_, {})) {
         peers_[position].touched = false;
-        if (peers_[position].session) peers_[position].session->send();
+        if (!peers_[position].session) continue;
+        peers_[position].session->send();
+        lane_watch_.wake(position);
     }
+}
+
+void Server::on_subflow_cut(std::size_t position, const LaneWatch::SubflowCut& cut)
+{
+    Peer& peer = peers_[position];
+    if (cut.address_id) peer.session->send_message(SubflowLost{*cut.address_id});
+    if (peer.log.allows(loop_.now()))
+        spdlog::info("event=subflow_cut peer={} remote={} reason=silent_loss silent_ms={}",
+                     peer.config->name, cut.remote.text(),
+                     std::chrono::duration_cast<std::chrono::milliseconds>(cut.silent).count());
+}
+
+void Server::on_pressure_changed(std::size_t position, bool full)
+{
+    peers_[position].session->send_message(Pressure{full});
 }
 
 void Server::on_tun_lost(const Error& reason)

@@ -11,6 +11,7 @@
 #include "server/echo.hpp"
 #include "server/handshake_rate.hpp"
 #include "server/join_table.hpp"
+#include "server/lane_watch.hpp"
 #include "server/peer_table.hpp"
 #include "server/visitor.hpp"
 #include "server/visitor_limit.hpp"
@@ -25,7 +26,10 @@ namespace braid {
 
 /// Timers: accept_timer_ starts when accept fails, ends the rest of 100 ms from accepting;
 /// expiry_timer_ runs every ten minutes for the server's life and wipes what old sessions left.
-class Server : private Session::Listener, private TunPort::Listener, private Visitor::Listener {
+class Server : private Session::Listener,
+               private TunPort::Listener,
+               private Visitor::Listener,
+               private LaneWatch::Listener {
 public:
     struct Identity {
         PrivateKey own;
@@ -90,6 +94,9 @@ private:
     Result<JoinedLane> join(Bytes unit, MutBytes out) override;
     void on_admission(Visitor& visitor, Admission admission, Fd fd, Bytes received) override;
     void on_visit_end(Visitor& visitor, const Error& reason) override;
+    const Session* session_of(std::size_t peer) override { return peers_[peer].session.get(); }
+    void on_subflow_cut(std::size_t peer, const LaneWatch::SubflowCut& cut) override;
+    void on_pressure_changed(std::size_t peer, bool full) override;
 
     void accept_all(int listener);
     /// Out of descriptors, most likely: the connection stays in the backlog, so that trying on at
@@ -127,6 +134,7 @@ private:
     TunPort tun_;
     std::vector<Listening> listening_;
     Echo echo_;
+    LaneWatch lane_watch_;
     std::vector<std::unique_ptr<Visitor>> visitors_; ///< oldest first; VisitorLimit bounds them
     Timer accept_timer_;
     Timer expiry_timer_;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <utility>
@@ -39,6 +41,20 @@ void set_send_buffer(int fd)
     // FORCE goes beyond net.core.wmem_max and needs CAP_NET_ADMIN, which the daemons have.
     if (::setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &send_buffer, sizeof send_buffer) == 0) return;
     (void)::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
+}
+
+/// Keeps the state of NAT routers on subflows that stand idle, and ends those whose path is dead:
+/// after 40 s, which data or probes tell sooner.
+void set_keep_alive(int fd)
+{
+    struct Option {
+        int level, name, value;
+    };
+    // A kernel before Linux 6.9 does not take all of them for MPTCP: then its defaults stand.
+    for (const auto& [level, name, value] :
+         {Option{IPPROTO_TCP, TCP_KEEPIDLE, 25}, Option{IPPROTO_TCP, TCP_KEEPINTVL, 5},
+          Option{IPPROTO_TCP, TCP_KEEPCNT, 3}, Option{SOL_SOCKET, SO_KEEPALIVE, 1}})
+        (void)::setsockopt(fd, level, name, &value, sizeof value);
 }
 
 } // namespace
@@ -95,6 +111,7 @@ Lane::Lane(Loop& loop, Fd fd, Keys keys, Bytes received, Listener& listener)
         set_send_buffer(fd_.get());
     else
         spdlog::debug("congestion control not set reason=\"{}\"", set.error().text());
+    set_keep_alive(fd_.get());
     alive_timer_.every(ping_after);
     update_interest();
 }

@@ -139,6 +139,14 @@ class Lifecycle(unittest.TestCase):
         self.assertEqual(done.returncode, CONFIG)
         self.assertRegex(done.stderr, r"config\.yaml:2:3: .*endpiont")
 
+    def test_check_tells_that_the_limit_of_subflows_was_lowered(self):
+        self.tunnel.start()
+        done = self.server.verb("check")
+        self.assertNotIn("limit of MPTCP subflows", done.stderr)
+        self.lab.run("server", ["ip", "mptcp", "limits", "set", "subflows", "2"])
+        done = self.server.verb("check")
+        self.assertRegex(done.stderr, r"(?m)^warning: .*limit of MPTCP subflows to 2")
+
     def test_a_tun_set_down_and_up_gets_its_routes_back(self):
         self.tunnel.start()
         for change in ("down", "up"):

@@ -1,5 +1,6 @@
 #include "server/host_setup.hpp"
 
+#include "common/sys/mptcp_pm.hpp"
 #include "tests/unit/admin/temp_folder.hpp"
 #include "tests/unit/netns.hpp"
 
@@ -33,6 +34,22 @@ TEST_CASE("a peer that would get all traffic is refused before anything is chang
         CHECK(!refused.error().hint.empty());
         CHECK(state.entries().empty());
     }
+}
+
+TEST_CASE("a limit of subflows that was lowered while the daemon runs is told")
+{
+    const PrivateNetns netns;
+    const Inside inside{netns};
+    auto pm = MptcpPm::open();
+    REQUIRE(pm);
+    REQUIRE(pm->set_limits({.subflows = 2}));
+    CHECK_FALSE(check_subflow_limit(DaemonState::stopped)); // `start` raises it
+    const auto warning = check_subflow_limit(DaemonState::running);
+    REQUIRE(warning);
+    CHECK(warning->what.find("subflows to 2:") != std::string::npos);
+    CHECK(!warning->hint.empty());
+    REQUIRE(pm->set_limits({.subflows = wanted_subflows}));
+    CHECK_FALSE(check_subflow_limit(DaemonState::running));
 }
 
 TEST_CASE("journal entries of a wrong type are passed over")
