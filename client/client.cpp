@@ -1,6 +1,7 @@
 #include "client/client.hpp"
 
 #include "client/targets.hpp"
+#include "client/uplink_rank.hpp"
 #include "common/sys/mptcp.hpp"
 
 #include <algorithm>
@@ -16,16 +17,6 @@ constexpr auto poll_period = 1s;
 /// Two hosts with the same key, which replace each other, never get there.
 constexpr auto lasting = 10s;
 
-UplinkSelection selection(const ClientConfig& config)
-{
-    UplinkSelection selection;
-    selection.automatic = config.uplinks.empty();
-    selection.own_tun = config.tun.name;
-    for (const UplinkConfig& uplink : config.uplinks)
-        selection.interfaces.push_back(uplink.interface);
-    return selection;
-}
-
 /// The server knows us no more, or is not who we think: trying again cannot help. Compares the
 /// handshake's own codes, not what errno may say of a socket.
 bool is_refusal(const Error& error)
@@ -37,11 +28,12 @@ bool is_refusal(const Error& error)
 } // namespace
 
 Client::Client(Loop& loop, const ClientConfig& config, const Identity& identity, HostSetup& host,
-               StartReporter& reporter)
+               UsageFile& usage, StartReporter& reporter)
     : loop_(loop),
       config_(config),
       identity_(identity),
       host_(host),
+      usage_(usage),
       reporter_(reporter),
       tun_(loop, host.tun(), pool_, *this),
       servers_(loop, config.server.endpoints, [this] { on_names(); }),
@@ -57,7 +49,8 @@ Client::Client(Loop& loop, const ClientConfig& config, const Identity& identity,
 
 Status Client::open()
 {
-    auto monitor = UplinkMonitor::open(loop_, selection(config_), [this] { on_uplinks_changed(); });
+    auto monitor =
+        UplinkMonitor::open(loop_, selection_of(config_), [this] { on_uplinks_changed(); });
     if (!monitor) return fail(monitor.error());
     monitor_ = std::move(*monitor);
     if (auto pm = MptcpPm::open()) {
@@ -81,6 +74,7 @@ Status Client::open()
 
 void Client::close()
 {
+    poll();
     connector_.cancel();
     retry_timer_.stop();
     upgrade_timer_.stop();
@@ -310,9 +304,10 @@ void Client::update_paths()
 
 bool Client::is_via_usable() const
 {
-    const auto& uplinks = monitor_->uplinks();
-    const auto via = std::ranges::find(uplinks, via_->interface, &Uplink::interface);
-    return via != uplinks.end() && via->running && via->usable();
+    const auto uplinks = ranked_uplinks();
+    const auto via = std::ranges::find(uplinks, via_->interface,
+                                       [](const auto& each) { return each.uplink.interface; });
+    return via != uplinks.end() && via->uplink.usable() && via->priority != Priority::never;
 }
 
 void Client::leave_dead_uplink()
@@ -321,7 +316,7 @@ void Client::leave_dead_uplink()
     poll();
     session_->drop_lanes();
     on_lanes_lost(*session_, {std::make_error_code(std::errc::network_down),
-                              "uplink " + via_->interface + " is down",
+                              "uplink " + via_->interface + " is not usable",
                               {}});
 }
 
@@ -345,6 +340,8 @@ void Client::poll()
 {
     if (!has_lane()) return;
     ledger_.update(subflows());
+    usage_.count(ledger_, monitor_->uplinks());
+    update_paths(); // a data cap may be reached, or its day over
     if (paths_ && !mptcp::is_mptcp(session_->lane()->fd())) {
         spdlog::warn("fell back to plain TCP uplink={}", via_->interface);
         paths_.reset();
@@ -357,10 +354,8 @@ std::vector<RankedUplink> Client::ranked_uplinks() const
     std::vector<RankedUplink> ranked;
     if (!monitor_) return ranked;
     for (const Uplink& uplink : monitor_->uplinks()) {
-        const auto configured =
-            std::ranges::find(config_.uplinks, uplink.interface, &UplinkConfig::interface);
-        ranked.push_back({uplink, configured == config_.uplinks.end() ? Priority::primary
-                                                                      : configured->priority});
+        const auto config = uplink_config(config_.uplinks, uplink.interface);
+        ranked.push_back({uplink, priority_of(config, usage_.usage(config).cap)});
     }
     return ranked;
 }
@@ -378,13 +373,15 @@ std::vector<SubflowView> Client::subflows() const
 
 Client::View Client::view() const
 {
+    const auto uplinks = ranked_uplinks();
     return {.config = config_,
             .established = established_,
             .was_up = was_up_,
             .mptcp = has_lane() && mptcp::is_mptcp(session_->lane()->fd()),
             .tunnel = tunnel_,
             .via = via_,
-            .uplinks = ranked_uplinks(),
+            .uplinks = uplinks,
+            .usage = usage_.usage(config_.uplinks, uplinks),
             .subflows = subflows(),
             .ledger = ledger_,
             .session = session_ ? &*session_ : nullptr,

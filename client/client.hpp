@@ -15,6 +15,7 @@
 #include "client/server_addresses.hpp"
 #include "client/traffic_ledger.hpp"
 #include "client/uplink_monitor.hpp"
+#include "client/usage_file.hpp"
 #include "common/admin/daemon_control.hpp"
 #include "common/admin/program.hpp"
 #include "common/session/session.hpp"
@@ -49,6 +50,7 @@ public:
         const TunnelConfig& tunnel;
         std::optional<Target> via; ///< of the lane's first subflow
         std::vector<RankedUplink> uplinks;
+        std::vector<DataUsage::Usage> usage; ///< of each of them
         std::vector<SubflowView> subflows;
         const TrafficLedger& ledger;
         const Session* session = nullptr;
@@ -58,10 +60,13 @@ public:
 
     /// References outlive the client.
     Client(Loop& loop, const ClientConfig& config, const Identity& identity, HostSetup& host,
-           StartReporter& reporter);
+           UsageFile& usage, StartReporter& reporter);
 
     /// Opens what it needs from the kernel and begins to connect.
     [[nodiscard]] Status open();
+    /// Goes on with another config, of which only what can change live is looked at (reload.hpp).
+    /// No lane is lost. Errors: the routes are not taken; all is as before then.
+    [[nodiscard]] Status reconfigure(ClientConfig next);
     /// Says goodbye to the server; the loop may be stopped afterwards.
     void close();
     [[nodiscard]] View view() const;
@@ -109,9 +114,10 @@ private:
     [[nodiscard]] std::vector<SubflowView> subflows() const;
 
     Loop& loop_;
-    const ClientConfig& config_;
+    ClientConfig config_;
     const Identity& identity_;
     HostSetup& host_;
+    UsageFile& usage_;
     StartReporter& reporter_;
     PacketPool pool_;
     TunPort tun_;

@@ -39,10 +39,12 @@ Result<std::unique_ptr<Instance>> ClientInstance::load(const std::filesystem::pa
 std::vector<Finding> ClientInstance::check()
 {
     std::vector<Finding> findings = check_host();
-    for (const UplinkConfig& uplink : config_.uplinks) {
-        if (::if_nametoindex(uplink.interface.c_str()) == 0)
+    for (const UplinkConfig& uplink : config_.uplinks.listed) {
+        if (!config_.uplinks.automatic && ::if_nametoindex(uplink.interface.c_str()) == 0)
             findings.push_back({ExitCode::ok, not_there(uplink.interface)});
     }
+    if (const auto kept = check_kept(config_.daemon); !kept)
+        findings.push_back({ExitCode::ok, fail(kept.error(), "data counts are not kept").value()});
     return findings;
 }
 
@@ -58,7 +60,8 @@ ExitCode ClientInstance::run(StartReporter& reporter, StateFile& state)
     Loop loop;
     auto host = HostSetup::open(config_, state);
     if (!host) return give_up(host.error());
-    Client client{loop, config_, identity_, *host, reporter};
+    UsageFile usage{loop, config_.daemon.kept_file};
+    Client client{loop, config_, identity_, *host, usage, reporter};
     const auto control =
         DaemonControl::open(loop, config_.daemon.control_socket,
                             {.status = [&] { return client_status(client.view()); },

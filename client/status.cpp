@@ -1,6 +1,10 @@
 #include "client/status.hpp"
 
+#include "client/uplink_rank.hpp"
+#include "client/usage_status.hpp"
+
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <unistd.h>
@@ -35,10 +39,16 @@ bool only_backups(const Client::View& view)
     });
 }
 
+std::string never_reason(const Client::View& view, const RankedUplink& ranked)
+{
+    const auto config = uplink_config(view.config.uplinks, ranked.uplink.interface);
+    return config.priority == Priority::never ? "priority is never" : "data cap is reached";
+}
+
 Verdict judge(const Client::View& view, const RankedUplink& ranked)
 {
     const Uplink& uplink = ranked.uplink;
-    if (ranked.priority == Priority::never) return {"unused", "priority is never"};
+    if (ranked.priority == Priority::never) return {"unused", never_reason(view, ranked)};
     if (uplink.index == 0) return {"down", "no such interface", true};
     if (!uplink.running) return {"down", "no carrier or administratively down", true};
     if (!uplink.usable()) return {"down", "no usable address", true};
@@ -54,8 +64,10 @@ Verdict judge(const Client::View& view, const RankedUplink& ranked)
     return {"connecting", "no subflow yet", true};
 }
 
-json uplink_status(const Client::View& view, const RankedUplink& ranked)
+json uplink_status(const Client::View& view, std::size_t index)
 {
+    const RankedUplink& ranked = view.uplinks[index];
+    const auto config = uplink_config(view.config.uplinks, ranked.uplink.interface);
     const Verdict verdict = judge(view, ranked);
     const auto totals = view.ledger.totals(ranked.uplink.interface);
     const SubflowView* living = subflow_of(view, ranked.uplink.interface);
@@ -71,7 +83,9 @@ json uplink_status(const Client::View& view, const RankedUplink& ranked)
             {"address", address},
             {"rtt_us", totals.rtt_us},
             {"tx_bytes", totals.tx_bytes},
-            {"rx_bytes", totals.rx_bytes}};
+            {"rx_bytes", totals.rx_bytes},
+            {"metered", config.metered},
+            {"data", data_status(config, view.usage[index])}};
 }
 
 json lane_status(const Client::View& view)
@@ -116,7 +130,7 @@ json drop_status(const Client::View& view)
 json client_status(const Client::View& view)
 {
     json uplinks = json::array();
-    for (const RankedUplink& ranked : view.uplinks) uplinks.push_back(uplink_status(view, ranked));
+    for (std::size_t i = 0; i < view.uplinks.size(); ++i) uplinks.push_back(uplink_status(view, i));
     const std::string server =
         view.via ? view.via->remote.text() : view.config.server.endpoints.front().text();
     json status{{"schema", 1},
