@@ -1,0 +1,2 @@
+def add_options(parser): pass
+def chosen(options): return []
