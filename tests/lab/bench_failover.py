@@ -1,15 +1,16 @@
 #!/usr/bin/python3
 """How long the streams inside the tunnel pause when an uplink fails, beside the kernel alone.
 
-Each run lets the first uplink fail in one way while messages of TCP and UDP go both ways every
-10 ms, and brings it back. The tunnel stays up over all runs. Prints tables.
+By default each run lets the first uplink fail in one way while messages of TCP and UDP go both ways
+every 10 ms, and brings it back. The tunnel stays up over all runs. Prints tables.
 
-Exit status: 0 all targets are met, 1 not, or it failed, 130 interrupted.
+Exit status: 0 all targets are met, 1 not, or it failed, 5 not permitted, 130 interrupted.
 """
 
 import argparse
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from tunnel import Tunnel  # noqa: E402  (found by the path above)
 
 import bench_table  # noqa: E402
 from bench_columns import LOADS, PlainColumn, TunnelColumn  # noqa: E402
+from bench_endurance import cuts, false_convictions  # noqa: E402
+from bench_radio import radio  # noqa: E402
 from bench_runs import run_fault  # noqa: E402
 from faults import FAULTS, NO_FAULT  # noqa: E402
 from lab import LabError, split_names  # noqa: E402
@@ -100,6 +103,21 @@ def verdict(misses, options):
     return 1 if misses else 0
 
 
+def add_parts(parser):
+    parts = parser.add_argument_group("other measurements, instead of the tables of faults")
+    parts.add_argument("--radio", action="store_true",
+                       help="what the guard costs on uplinks that stall by nature")
+    parts.add_argument("--false-convictions", type=float, nargs="?", const=15, metavar="MINUTES",
+                       help="what is cut on a busy machine without a fault (%(const)s min)")
+    parts.add_argument("--cuts", type=int, nargs="?", const=100, metavar="N",
+                       help="a download across so many faults (%(const)s)")
+
+
+def chosen_parts(options):
+    return [part for part, wanted in ((radio, options.radio), (cuts, options.cuts),
+                                      (false_convictions, options.false_convictions)) if wanted]
+
+
 def parse():
     parser = argparse.ArgumentParser(prog="bench failover", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -114,6 +132,7 @@ def parse():
     parser.add_argument("--no-kernel", action="store_true", help="without plain MPTCP beside it")
     parser.add_argument("--no-targets", action="store_true", help="only print")
     parser.add_argument("--json", metavar="FILE", help="every run's figures")
+    add_parts(parser)
     options = parser.parse_args()
     if options.runs < 1:
         parser.error("--runs: at least 1")
@@ -128,10 +147,13 @@ def main():
         print("error: it needs root, for network namespaces", file=sys.stderr)
         return 5
     try:
-        return faults(options)
+        parts = chosen_parts(options)
+        if not parts:
+            return faults(options)
+        return verdict([miss for part in parts for miss in part(options)], options)
     except KeyboardInterrupt:
         return 130
-    except (LabError, OSError) as error:
+    except (LabError, OSError, subprocess.SubprocessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 

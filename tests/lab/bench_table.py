@@ -63,7 +63,8 @@ def columns(words):
 def gap_table(rows):
     """Longest gap of each run over all streams, and p95 for each direction."""
     titles = columns(("p50", "p95", "max", "down", "up"))
-    lines = ["Longest gap of the streams while the uplink is gone, in ms; down and up: p95 of one way",
+    lines = ["Longest gap of the streams while the uplink is gone, in ms; down and up: p95 of that "
+             "way",
              left("", "", f"{'':>4}{'braid':>18}{'':12} |{'kernel alone':>24}"),
              left("fault", "beside", f"{'runs':>4}{titles} |{titles} |target")]
     for row in rows:

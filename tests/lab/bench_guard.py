@@ -1,2 +1,0 @@
-def add_options(parser): pass
-def chosen(options): return []
