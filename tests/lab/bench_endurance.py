@@ -14,7 +14,7 @@ from faults import FAULTS, NO_FAULT
 from lab import TRAFFIC, LabError
 from tunnel import Tunnel
 
-CONVICTION = re.compile(r"event=(uplink_down|subflow_cut)\b.*")
+CONVICTION = re.compile(r"(event=uplink_down|(event=)?subflow[ _]cut)\b.*")
 CUT_S, REST_S, LEAD_S = 1.0, 2.0, 2.0
 MOST_SHOWN = 20
 END_S = 60  # after the planned end of a transfer that stalls

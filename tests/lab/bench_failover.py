@@ -86,9 +86,13 @@ def faults(options):
     links, broken = measure(options, rows)
     own_links = [link for link in links if link.client == "client"]
     print("\n".join(bench_table.report(rows, own_links, broken)))
+    failures = [failure for row in rows for failure in row.failures]
+    if failures:
+        print("\n".join(["", "Runs that could not be made:", *(f"  {each}" for each in failures)]))
     if options.json:
         Path(options.json).write_text(json.dumps(bench_table.as_json(rows), indent=1))
-    misses = [miss for row in rows for miss in (*row.misses(), *row.failures)]
+    misses = [miss for row in rows for miss in row.misses()]
+    misses += [f"{len(failures)} runs could not be made"] if failures else []
     misses += [f"{broken} inner connections were lost"] if broken else []
     return verdict(misses, options)
 

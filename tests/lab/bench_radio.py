@@ -21,7 +21,7 @@ MOST_COST = 0.03
 DOWN_MBPS, UP_MBPS = 50, 20
 KINDS = ("jitter", "stalls", "cellular")
 WAYS = ("download", "upload")
-CUT = re.compile(r"event=(subflow_cut|uplink_down)\b")
+CUT = re.compile(r"\bsubflow[ _]cut\b")
 DEMOTED = re.compile(r"event=uplink_stalled\b")
 
 
