@@ -294,30 +294,19 @@ void Client::on_uplinks_changed()
 void Client::update_paths()
 {
     if (!established_) return;
-    if (!paths_) {
-        if (!is_via_usable()) leave_timer_.once(0ms);
-        return;
-    }
+    if (is_forsaken()) return leave_timer_.once(0ms);
+    if (!paths_) return;
     paths_->update(
         plan_subflows(ranked_uplinks(), config_.policy, via_->remote, servers_.endpoints()));
 }
 
-bool Client::is_via_usable() const
-{
-    const auto uplinks = ranked_uplinks();
-    const auto via = std::ranges::find(uplinks, via_->interface,
-                                       [](const auto& each) { return each.uplink.interface; });
-    return via != uplinks.end() && via->uplink.usable() && via->priority != Priority::never;
-}
-
 void Client::leave_dead_uplink()
 {
-    if (!has_lane() || paths_ || is_via_usable()) return;
+    if (!has_lane() || !is_forsaken()) return;
     poll();
     session_->drop_lanes();
-    on_lanes_lost(*session_, {std::make_error_code(std::errc::network_down),
-                              "uplink " + via_->interface + " is not usable",
-                              {}});
+    on_lanes_lost(*session_,
+                  {std::make_error_code(std::errc::network_down), "no usable uplink", {}});
 }
 
 void Client::on_tun_packet(QueuedPacket packet, const PacketInfo&)

@@ -31,7 +31,8 @@ namespace braid {
 /// Timers: retry_timer_ starts when a race to the server has failed or the lanes were lost,
 /// ends with the next race; upgrade_timer_ starts when a lane is found to be plain TCP, ends
 /// with the lane, tries again to get MPTCP over the same uplink; leave_timer_ starts when the
-/// uplink of such a lane is found dead, gives the lane up at once, but not from inside a call of
+/// uplink of such a lane is found dead, or one that must not be used is the last of a lane, gives
+/// the lane up at once, but not from inside a call of
 /// it; poll_timer_ runs every second for the client's life, keeps the books of subflow traffic and
 /// notices a fall-back to plain TCP.
 class Client : private Session::Listener, private TunPort::Listener {
@@ -106,9 +107,11 @@ private:
     void retry(const Error& reason);
     void give_up(ExitCode code, const Error& reason);
     void update_paths();
-    /// After a fall-back to plain TCP nothing but a new lane moves to another uplink.
+    /// Nothing but a new lane moves to another uplink after a fall-back to plain TCP, and the last
+    /// subflow of an MPTCP lane is never cut.
     void leave_dead_uplink();
-    [[nodiscard]] bool is_via_usable() const;
+    /// No uplink that may be used carries the lane.
+    [[nodiscard]] bool is_forsaken() const;
     void poll();
     [[nodiscard]] std::vector<RankedUplink> ranked_uplinks() const;
     [[nodiscard]] std::vector<SubflowView> subflows() const;
