@@ -167,10 +167,7 @@ void Bond::on_ping_due()
 void Bond::on_lane_frozen()
 {
     spdlog::warn("event=lane_frozen uplink={}", via_->interface);
-    useless_ = Error{std::make_error_code(std::errc::timed_out),
-                     "the connection stands still although its way works",
-                     {}};
-    useless_timer_.once(0ms);
+    leave(std::errc::timed_out, "the connection stands still although its way works");
 }
 
 void Bond::on_round(TimePoint now)
@@ -200,10 +197,9 @@ void Bond::update()
     }
     note_states(); // while the guard still knows the paths that have gone
     watch(ways);
-    if (driver_)
-        driver_->update(std::move(plan));
-    else
-        update_plain_tcp();
+    if (auto reason = why_forsaken(plan); !reason.empty())
+        leave(std::errc::network_down, std::move(reason));
+    if (driver_) driver_->update(std::move(plan));
 }
 
 void Bond::watch(const std::vector<WantedSubflow>& ways)
@@ -225,17 +221,31 @@ void Bond::watch(const std::vector<WantedSubflow>& ways)
     guard_.watch(paths, !driver_);
 }
 
-void Bond::update_plain_tcp()
+std::string Bond::why_forsaken(const std::vector<WantedSubflow>& plan) const
 {
-    const auto via = std::ranges::find(uplinks_, via_->interface, [](const auto& each) {
-        return std::string_view{each.uplink.interface};
-    });
-    const bool usable = via != uplinks_.end() && via->uplink.running && via->uplink.usable() &&
-                        via->priority != Priority::never;
-    if (usable && via->health != Health::lost) return;
-    useless_ = Error{std::make_error_code(std::errc::network_down),
-                     "uplink " + via_->interface + (usable ? " is silent" : " is not usable"),
-                     {}};
+    const auto ranked = [&](const std::string& interface) {
+        return std::ranges::find(uplinks_, interface,
+                                 [](const RankedUplink& each) -> const std::string& {
+                                     return each.uplink.interface;
+                                 });
+    };
+    if (driver_) {
+        // A dead uplink may come back to the lane; one that is never to be used must not carry it.
+        const bool forbidden = std::ranges::any_of(subflows(), [&](const SubflowView& flow) {
+            const auto uplink = ranked(flow.interface);
+            return uplink != uplinks_.end() && uplink->priority == Priority::never;
+        });
+        return plan.empty() && forbidden ? "no uplink may be used" : "";
+    }
+    const auto via = ranked(via_->interface);
+    if (via == uplinks_.end() || !via->uplink.usable() || via->priority == Priority::never)
+        return "uplink " + via_->interface + " is not usable";
+    return via->health == Health::lost ? "uplink " + via_->interface + " is silent" : "";
+}
+
+void Bond::leave(std::errc code, std::string reason)
+{
+    useless_ = Error{std::make_error_code(code), std::move(reason), {}};
     useless_timer_.once(0ms);
 }
 

@@ -14,6 +14,8 @@
 #include "common/sys/loop.hpp"
 
 #include <optional>
+#include <string>
+#include <system_error>
 #include <vector>
 
 namespace braid {
@@ -77,7 +79,10 @@ private:
 
     /// Brings plan, guard and driver to what is known.
     void update();
-    void update_plain_tcp();
+    /// Why no uplink that may be used carries the lane, if none does: nothing but a new lane moves
+    /// to another after a fall-back to plain TCP, and the last subflow is never cut.
+    [[nodiscard]] std::string why_forsaken(const std::vector<WantedSubflow>& plan) const;
+    void leave(std::errc code, std::string reason);
     void feel_pressure();
     void watch(const std::vector<WantedSubflow>& ways);
     void note_states();

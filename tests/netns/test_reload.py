@@ -166,6 +166,21 @@ class Reload(unittest.TestCase):
         self.wait_state("lte", "active")
         self.assertEqual(self.connections(), 2)  # one for each start
 
+    def test_the_only_uplink_is_left_when_its_data_cap_says_never(self):
+        self.tunnel.start()
+        self.lab.link_down("wifi")
+        self.lab.traffic("client", "download", self.lab.internet4, "5001", "100k")
+        self.reload(self.capped("1k"))
+        self.lab.wait_for(lambda: self.client.status()["state"] == "down", 5, "no lane",
+                          interval=0.05)
+        self.assertEqual(self.client.status()["last_error"], "no usable uplink")
+        before = self.client.uplink("lte")["data"]["today_bytes"]
+        time.sleep(1)
+        self.assertEqual(self.client.uplink("lte")["data"]["today_bytes"], before)
+        self.lab.link_up("wifi")
+        self.client.wait_active("wifi")
+        self.assertEqual(self.state("lte"), "unused")
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
