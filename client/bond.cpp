@@ -89,9 +89,10 @@ void Bond::set_uplinks(std::vector<RankedUplink> uplinks)
     update();
 }
 
-void Bond::set_policy(Policy policy)
+void Bond::configure(Policy policy, bool guarded)
 {
     demand_.policy = policy;
+    guard_.enable(guarded);
     update();
 }
 
@@ -229,10 +230,11 @@ void Bond::update_plain_tcp()
     const auto via = std::ranges::find(uplinks_, via_->interface, [](const auto& each) {
         return std::string_view{each.uplink.interface};
     });
-    const bool usable = via != uplinks_.end() && via->uplink.running && via->uplink.usable();
+    const bool usable = via != uplinks_.end() && via->uplink.running && via->uplink.usable() &&
+                        via->priority != Priority::never;
     if (usable && via->health != Health::lost) return;
     useless_ = Error{std::make_error_code(std::errc::network_down),
-                     "uplink " + via_->interface + (usable ? " is silent" : " is down"),
+                     "uplink " + via_->interface + (usable ? " is silent" : " is not usable"),
                      {}};
     useless_timer_.once(0ms);
 }

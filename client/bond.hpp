@@ -44,7 +44,8 @@ public:
     void begin();
 
     void set_uplinks(std::vector<RankedUplink> uplinks);
-    void set_policy(Policy policy);
+    /// `guarded`: false leaves fail-over to the kernel.
+    void configure(Policy policy, bool guarded);
     void set_servers(std::vector<Endpoint> servers);
     /// The server's queue towards us is full, or no more.
     void set_server_pressure(bool full);

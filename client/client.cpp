@@ -1,6 +1,7 @@
 #include "client/client.hpp"
 
 #include "client/targets.hpp"
+#include "client/uplink_rank.hpp"
 #include "common/sys/mptcp.hpp"
 
 #include <algorithm>
@@ -16,16 +17,6 @@ constexpr auto poll_period = 1s;
 /// Two hosts with the same key, which replace each other, never get there.
 constexpr auto lasting = 10s;
 
-UplinkSelection selection(const ClientConfig& config)
-{
-    UplinkSelection selection;
-    selection.automatic = config.uplinks.empty();
-    selection.own_tun = config.tun.name;
-    for (const UplinkConfig& uplink : config.uplinks)
-        selection.interfaces.push_back(uplink.interface);
-    return selection;
-}
-
 /// The server knows us no more, or is not who we think: trying again cannot help. Compares the
 /// handshake's own codes, not what errno may say of a socket.
 bool is_refusal(const Error& error)
@@ -37,11 +28,12 @@ bool is_refusal(const Error& error)
 } // namespace
 
 Client::Client(Loop& loop, const ClientConfig& config, const Identity& identity, HostSetup& host,
-               StartReporter& reporter)
+               UsageFile& usage, StartReporter& reporter)
     : loop_(loop),
       config_(config),
       identity_(identity),
       host_(host),
+      usage_(usage),
       reporter_(reporter),
       tun_(loop, host.tun(), pool_, *this),
       servers_(loop, config.server.endpoints, [this] { on_names(); }),
@@ -57,11 +49,12 @@ Client::Client(Loop& loop, const ClientConfig& config, const Identity& identity,
 
 Status Client::open()
 {
-    auto monitor = UplinkMonitor::open(loop_, selection(config_), [this] { on_uplinks_changed(); });
+    auto monitor =
+        UplinkMonitor::open(loop_, selection_of(config_), [this] { on_uplinks_changed(); });
     if (!monitor) return fail(monitor.error());
     monitor_ = std::move(*monitor);
     bond_.open();
-    bond_.set_policy(config_.policy);
+    bond_.configure(config_.policy, config_.guard);
     bond_.set_uplinks(ranked_uplinks());
     tun_.start();
     poll_timer_.every(poll_period);
@@ -71,6 +64,7 @@ Status Client::open()
 
 void Client::close()
 {
+    poll();
     connector_.cancel();
     retry_timer_.stop();
     upgrade_timer_.stop();
@@ -280,6 +274,7 @@ void Client::on_uplinks_changed()
         if (const auto applied = host_.apply(tunnel_); !applied)
             return give_up(ExitCode::failure, applied.error());
     }
+    bond_.configure(config_.policy, config_.guard);
     bond_.set_servers(servers_.endpoints());
     bond_.set_uplinks(ranked_uplinks());
     if (has_lane()) return;
@@ -319,6 +314,9 @@ void Client::on_tun_lost(const Error& reason)
 void Client::poll()
 {
     if (bond_.poll()) upgrade_later();
+    if (!has_lane()) return;
+    usage_.count(bond_.ledger(), monitor_->uplinks());
+    bond_.set_uplinks(ranked_uplinks()); // a data cap may be reached, or its day over
 }
 
 std::vector<RankedUplink> Client::ranked_uplinks() const
@@ -326,10 +324,10 @@ std::vector<RankedUplink> Client::ranked_uplinks() const
     std::vector<RankedUplink> ranked;
     if (!monitor_) return ranked;
     for (const Uplink& uplink : monitor_->uplinks()) {
-        const auto configured =
-            std::ranges::find(config_.uplinks, uplink.interface, &UplinkConfig::interface);
-        ranked.push_back({uplink, configured == config_.uplinks.end() ? Priority::primary
-                                                                      : configured->priority});
+        const auto config = uplink_config(config_.uplinks, uplink.interface);
+        ranked.push_back({.uplink = uplink,
+                          .priority = priority_of(config, usage_.usage(config).cap),
+                          .metered = config.metered});
     }
     return ranked;
 }
@@ -343,6 +341,7 @@ Client::View Client::view() const
               .tunnel = tunnel_,
               .via = via_,
               .uplinks = bond_.uplinks(),
+              .usage = usage_.usage(config_.uplinks, bond_.uplinks()),
               .subflows = bond_.subflows(),
               .ledger = bond_.ledger(),
               .paths = {},

@@ -14,6 +14,7 @@
 #include "client/host_setup.hpp"
 #include "client/server_addresses.hpp"
 #include "client/uplink_monitor.hpp"
+#include "client/usage_file.hpp"
 #include "common/admin/daemon_control.hpp"
 #include "common/admin/program.hpp"
 #include "common/session/session.hpp"
@@ -54,6 +55,7 @@ public:
         const TunnelConfig& tunnel;
         std::optional<Target> via; ///< of the lane's first subflow
         std::vector<RankedUplink> uplinks;
+        std::vector<DataUsage::Usage> usage; ///< of each of them
         std::vector<SubflowView> subflows;
         const TrafficLedger& ledger;
         std::map<std::string, PathView> paths; ///< by interface, where the guard watches
@@ -66,10 +68,13 @@ public:
 
     /// References outlive the client.
     Client(Loop& loop, const ClientConfig& config, const Identity& identity, HostSetup& host,
-           StartReporter& reporter);
+           UsageFile& usage, StartReporter& reporter);
 
     /// Opens what it needs from the kernel and begins to connect.
     [[nodiscard]] Status open();
+    /// Goes on with another config, of which only what can change live is looked at (reload.hpp).
+    /// No lane is lost. Errors: the routes are not taken; all is as before then.
+    [[nodiscard]] Status reconfigure(ClientConfig next);
     /// Says goodbye to the server; the loop may be stopped afterwards.
     void close();
     [[nodiscard]] View view() const;
@@ -112,9 +117,10 @@ private:
     [[nodiscard]] std::vector<RankedUplink> ranked_uplinks() const;
 
     Loop& loop_;
-    const ClientConfig& config_;
+    ClientConfig config_;
     const Identity& identity_;
     HostSetup& host_;
+    UsageFile& usage_;
     StartReporter& reporter_;
     PacketPool pool_;
     TunPort tun_;

@@ -11,23 +11,12 @@
 namespace braid {
 namespace {
 
-constexpr std::array priorities{
-    Choice<Priority>{"primary", Priority::primary},
-    Choice<Priority>{"secondary", Priority::secondary},
-    Choice<Priority>{"backup", Priority::backup},
-    Choice<Priority>{"never", Priority::never},
-};
+constexpr auto usage_file_name = "data_usage.json";
 constexpr std::array policies{
     Choice<Policy>{"aggregate", Policy::aggregate},
     Choice<Policy>{"handover", Policy::handover},
     Choice<Policy>{"interactive", Policy::interactive},
 };
-
-template <typename T, std::size_t N>
-std::string_view name_in(const std::array<Choice<T>, N>& choices, T value)
-{
-    return std::ranges::find(choices, value, &Choice<T>::value)->name;
-}
 
 Result<Prefix> parse_network(const std::string& text)
 {
@@ -123,43 +112,6 @@ PublicKey read_identity(const YamlNode& identity, const ConfigSource& source,
     return own;
 }
 
-UplinkConfig read_uplink(const YamlNode& entry)
-{
-    UplinkConfig uplink;
-    if (entry.is_scalar()) {
-        entry.read(uplink.interface, parse_interface_name);
-        return uplink;
-    }
-    entry.fields({"interface", "priority"}).required("interface: eth0");
-    entry["interface"].required("interface: eth0").read(uplink.interface, parse_interface_name);
-    entry["priority"].read(uplink.priority, one_of(priorities));
-    return uplink;
-}
-
-void read_uplinks(const YamlNode& node, const std::string& tun, std::vector<UplinkConfig>& out)
-{
-    if (node.is_scalar()) {
-        if (node.text() != "auto")
-            node.problem("expected 'auto' or a list", "uplinks: [" + *node.text() + "]");
-        return;
-    }
-    const auto entries = node.items(ClientConfig::max_uplinks);
-    if (node.present() && entries.empty())
-        return node.problem("the list is empty", "uplinks: auto");
-    std::set<std::string> seen;
-    for (const auto& entry : entries) {
-        auto uplink = read_uplink(entry);
-        const auto at = entry.is_scalar() ? entry : entry["interface"];
-        if (uplink.interface == tun) at.problem("'" + tun + "' is the tunnel itself");
-        if (!seen.insert(uplink.interface).second)
-            at.problem("'" + uplink.interface + "' is listed twice");
-        out.push_back(std::move(uplink));
-    }
-    const auto unused = std::ranges::count(out, Priority::never, &UplinkConfig::priority);
-    if (!out.empty() && static_cast<std::size_t>(unused) == out.size())
-        node.problem("no uplink may be used: all have the priority 'never'");
-}
-
 void read_routes(const YamlNode& node, std::vector<Prefix>& out)
 {
     if (!node.present()) return;
@@ -177,14 +129,9 @@ void read_routes(const YamlNode& node, std::vector<Prefix>& out)
 
 } // namespace
 
-std::string_view name_of(Priority priority)
-{
-    return name_in(priorities, priority);
-}
-
 std::string_view name_of(Policy policy)
 {
-    return name_in(policies, policy);
+    return std::ranges::find(policies, policy, &Choice<Policy>::value)->name;
 }
 
 Result<ClientConfig> parse_client_config(std::string_view text, const ConfigSource& source,
@@ -193,8 +140,8 @@ Result<ClientConfig> parse_client_config(std::string_view text, const ConfigSour
     auto document = YamlDocument::parse(text, source.name);
     if (!document) return fail(std::move(document.error()));
     const auto root = document->root();
-    root.fields(
-        {"server", "identity", "tun", "uplinks", "policy", "routes", "user", "control", "log"});
+    root.fields({"server", "identity", "tun", "uplinks", "policy", "guard", "routes", "state_dir",
+                 "user", "control", "log"});
 
     ClientConfig config;
     read_server(root["server"], config.server);
@@ -206,7 +153,11 @@ Result<ClientConfig> parse_client_config(std::string_view text, const ConfigSour
     root["tun"].fields({"name"})["name"].read(config.tun.name, parse_tun_name);
     read_uplinks(root["uplinks"], config.tun.name, config.uplinks);
     root["policy"].read(config.policy, one_of(policies));
+    root["guard"].read(config.guard, parse_boolean);
     read_routes(root["routes"], config.routes);
+    std::filesystem::path state_dir;
+    if (root["state_dir"].read(state_dir, path_from(source)))
+        config.daemon.kept_file = state_dir / usage_file_name;
     read_daemon_settings(root, source, config.daemon);
 
     if (const auto result = document->result(); !result) return fail(result.error());

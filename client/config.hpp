@@ -1,6 +1,7 @@
 /// The client's config: every key of configs/client.yaml, with its default.
 #pragma once
 
+#include "client/uplink_config.hpp"
 #include "common/admin/settings.hpp"
 #include "common/base/ip.hpp"
 #include "common/base/result.hpp"
@@ -16,32 +17,17 @@
 
 namespace braid {
 
-/// How much the user likes an uplink.
-enum class Priority : std::uint8_t {
-    primary,   ///< used first
-    secondary, ///< used together with the primary ones where the policy says so
-    backup,    ///< used only when nothing better works
-    never,     ///< not used
-};
-
 /// How uplinks are used together.
 enum class Policy : std::uint8_t {
-    aggregate,   ///< all at once, their rates add up
-    handover,    ///< the next only when the first fails
-    interactive, ///< all primary ones at once, the others only when no primary works
+    aggregate,   ///< all primary ones at once, their rates add up; secondary ones while those are
+                 ///< full; backups when none of these works
+    handover,    ///< one at a time, the best that works
+    interactive, ///< as aggregate over primaries; backups also while a primary is slow or lossy
 };
 
-[[nodiscard]] std::string_view name_of(Priority priority);
 [[nodiscard]] std::string_view name_of(Policy policy);
 
-struct UplinkConfig {
-    std::string interface;
-    Priority priority = Priority::primary;
-    bool operator==(const UplinkConfig&) const = default;
-};
-
 struct ClientConfig {
-    static constexpr std::size_t max_uplinks = 8;
     static constexpr std::size_t max_endpoints = 8;
     static constexpr std::size_t max_routes = 1024;
 
@@ -60,11 +46,13 @@ struct ClientConfig {
     Server server;
     Identity identity;
     Tun tun;
-    std::vector<UplinkConfig> uplinks; ///< empty: auto, every interface with a default route
+    UplinksConfig uplinks;
     Policy policy = Policy::aggregate;
+    bool guard = true; ///< false leaves fail-over to the kernel
     std::vector<Prefix> routes = {Prefix{Address::any(Family::v4), 0},
                                   Prefix{Address::any(Family::v6), 0}};
-    DaemonSettings daemon{.control_socket = "/run/braid/client.sock"};
+    DaemonSettings daemon{.control_socket = "/run/braid/client.sock",
+                          .kept_file = "/var/lib/braid/data_usage.json"};
 };
 
 /// How the reader looks at key files; a parameter so that tests and fuzzers need none.

@@ -34,6 +34,15 @@ Guard::Guard(Loop& loop, Listener& listener)
 {
 }
 
+void Guard::enable(bool on)
+{
+    if (on == std::exchange(enabled_, on)) return;
+    watched_.clear();
+    round_.stop();
+    close_look_ = false;
+    if (on) wake();
+}
+
 void Guard::attach(const Lane& lane, ProbeKeys keys)
 {
     lane_ = &lane;
@@ -50,6 +59,7 @@ void Guard::attach(const Lane& lane, ProbeKeys keys)
 void Guard::detach()
 {
     round_.stop();
+    close_look_ = false;
     lane_ = nullptr;
     keys_.reset();
 }
@@ -57,6 +67,7 @@ void Guard::detach()
 void Guard::watch(const std::vector<GuardedPath>& paths, bool one_way)
 {
     one_way_ = one_way;
+    if (!enabled_) return;
     std::vector<std::unique_ptr<Watched>> next;
     for (const GuardedPath& path : paths) {
         const auto known = std::ranges::find_if(watched_, [&](const auto& each) {
@@ -76,7 +87,7 @@ void Guard::watch(const std::vector<GuardedPath>& paths, bool one_way)
 void Guard::wake()
 {
     active_at_ = loop_.now();
-    if (!lane_ || close_look_) return;
+    if (!lane_ || !enabled_ || close_look_) return;
     close_look_ = true;
     round_.once(0ms);
 }

@@ -55,6 +55,9 @@ public:
     /// `listener` outlives the guard.
     Guard(Loop& loop, Listener& listener);
 
+    /// Off, it probes nothing, knows nothing and tells nothing.
+    void enable(bool on);
+
     /// A lane has come; it is borrowed until detach().
     void attach(const Lane& lane, ProbeKeys keys);
     void detach();
@@ -108,6 +111,7 @@ private:
     TimePoint active_at_{};
     bool close_look_ = false;
     bool one_way_ = false;
+    bool enabled_ = true;
     Timer round_;
 };
 

@@ -43,9 +43,22 @@ Status HostSetup::apply(const TunnelConfig& tunnel)
 {
     if (auto configured = tun_.configure(tunnel.addresses, tunnel.mtu); !configured)
         return configured;
+    applied_ = tunnel;
     const RoutingPlan plan = plan_routing(routed_, tunnel.addresses);
     spdlog::debug("routing plan=\"{}\"", plan.text(tun_.name()));
     return routes_.apply(plan, tun_.index());
+}
+
+Status HostSetup::reroute(std::vector<Prefix> routed)
+{
+    std::swap(routed_, routed);
+    if (!applied_) return {};
+    auto done = apply(*applied_);
+    if (done) return done;
+    std::swap(routed_, routed);
+    if (const auto back = apply(*applied_); !back)
+        spdlog::warn("routes are not all back reason=\"{}\"", back.error().text());
+    return done;
 }
 
 Status HostSetup::loosen_filters(const std::vector<Uplink>& uplinks)

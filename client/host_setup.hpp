@@ -10,6 +10,7 @@
 #include "common/wire/message.hpp"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <vector>
 
 namespace braid {
@@ -23,6 +24,9 @@ public:
     [[nodiscard]] Tun& tun() noexcept { return tun_; }
     /// Brings TUN and routes to what the server gave. Idempotent.
     [[nodiscard]] Status apply(const TunnelConfig& tunnel);
+    /// Routes other prefixes from now on, at once where a tunnel is applied. Errors: of apply();
+    /// then the old ones are back, as far as the host lets them.
+    [[nodiscard]] Status reroute(std::vector<Prefix> routed);
     /// Sets strict reverse-path filters of the uplinks to loose: replies to a subflow come in
     /// by an uplink that the main route does not use.
     [[nodiscard]] Status loosen_filters(const std::vector<Uplink>& uplinks);
@@ -35,6 +39,7 @@ private:
     HostSetup(std::vector<Prefix> routed, StateFile& state, Tun tun, Routes routes);
 
     std::vector<Prefix> routed_; ///< the user's prefixes
+    std::optional<TunnelConfig> applied_{};
     StateFile& state_;
     Tun tun_;
     Routes routes_;

@@ -1,5 +1,6 @@
 #include "client/instance.hpp"
 
+#include "client/reload.hpp"
 #include "client/status.hpp"
 #include "common/admin/confinement.hpp"
 #include "common/admin/host_check.hpp"
@@ -18,6 +19,14 @@ Error not_there(const std::string& interface)
             "see `ip link`; it is used as soon as it appears"};
 }
 
+Error needs_restart(const std::vector<std::string>& keys)
+{
+    std::string all;
+    for (const auto& key : keys) all.append(all.empty() ? "" : ", ").append(key);
+    return {std::make_error_code(std::errc::invalid_argument),
+            "nothing has been changed: needs a restart: " + all, "use restart"};
+}
+
 } // namespace
 
 Result<std::unique_ptr<Instance>> ClientInstance::load(const std::filesystem::path& file)
@@ -33,17 +42,39 @@ Result<std::unique_ptr<Instance>> ClientInstance::load(const std::filesystem::pa
         if (!psk) return fail(psk.error());
         identity.psk = std::move(*psk);
     }
-    return std::unique_ptr<Instance>{new ClientInstance{std::move(*config), std::move(identity)}};
+    return std::unique_ptr<Instance>{new ClientInstance{std::filesystem::absolute(file),
+                                                        std::move(*config), std::move(identity)}};
 }
 
 std::vector<Finding> ClientInstance::check()
 {
     std::vector<Finding> findings = check_host();
-    for (const UplinkConfig& uplink : config_.uplinks) {
-        if (::if_nametoindex(uplink.interface.c_str()) == 0)
+    for (const UplinkConfig& uplink : config_.uplinks.listed) {
+        if (!config_.uplinks.automatic && ::if_nametoindex(uplink.interface.c_str()) == 0)
             findings.push_back({ExitCode::ok, not_there(uplink.interface)});
     }
+    if (const auto kept = check_kept(config_.daemon); !kept)
+        findings.push_back({ExitCode::ok, fail(kept.error(), "data counts are not kept").value()});
     return findings;
+}
+
+Result<std::vector<std::string>> ClientInstance::reload(Client& client, std::string_view text,
+                                                        const ConfigSource& source) const
+{
+    // Key files cannot be read any more; a change of their names is refused below.
+    const auto own_key = [&](const auto&) -> Result<PublicKey> {
+        return identity_.own.public_key();
+    };
+    const auto unread = [](const auto&) { return Status{}; };
+    auto next = parse_client_config(text, source, {own_key, unread});
+    if (!next) return fail(next.error());
+    auto change = compare(client.view().config, *next);
+    if (!change.fixed.empty()) return fail(needs_restart(change.fixed));
+    if (change.live.empty()) return change.live;
+    const LogLevel log_level = next->daemon.log_level;
+    if (const auto done = client.reconfigure(std::move(*next)); !done) return fail(done.error());
+    spdlog::set_level(log_level);
+    return change.live;
 }
 
 ExitCode ClientInstance::run(StartReporter& reporter, StateFile& state)
@@ -58,15 +89,19 @@ ExitCode ClientInstance::run(StartReporter& reporter, StateFile& state)
     Loop loop;
     auto host = HostSetup::open(config_, state);
     if (!host) return give_up(host.error());
-    Client client{loop, config_, identity_, *host, reporter};
-    const auto control =
-        DaemonControl::open(loop, config_.daemon.control_socket,
-                            {.status = [&] { return client_status(client.view()); },
-                             .stop =
-                                 [&] {
-                                     client.close();
-                                     loop.stop();
-                                 }});
+    UsageFile usage{loop, config_.daemon.kept_file};
+    Client client{loop, config_, identity_, *host, usage, reporter};
+    const auto control = DaemonControl::open(
+        loop, config_.daemon.control_socket,
+        {.status = [&] { return client_status(client.view()); },
+         .stop =
+             [&] {
+                 client.close();
+                 loop.stop();
+             },
+         .reload = [&](std::string_view text,
+                       const ConfigSource& source) { return reload(client, text, source); },
+         .config = file_});
     if (!control) return give_up(control.error());
     if (const auto reduced = finish_confinement(); !reduced) return give_up(reduced.error());
     if (const auto opened = client.open(); !opened) return give_up(opened.error());

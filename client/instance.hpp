@@ -6,6 +6,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace braid {
@@ -24,11 +27,16 @@ public:
     }
 
 private:
-    ClientInstance(ClientConfig config, Client::Identity identity)
-        : config_(std::move(config)), identity_(std::move(identity))
+    ClientInstance(std::filesystem::path file, ClientConfig config, Client::Identity identity)
+        : file_(std::move(file)), config_(std::move(config)), identity_(std::move(identity))
     {
     }
-    ClientConfig config_;
+    /// Yields what has changed. Errors: the config is not valid, or needs a restart.
+    [[nodiscard]] Result<std::vector<std::string>> reload(Client& client, std::string_view text,
+                                                          const ConfigSource& source) const;
+
+    std::filesystem::path file_; ///< absolute: a daemon leaves the folder it was started in
+    ClientConfig config_;        ///< as it was at the start
     Client::Identity identity_;
 };
 

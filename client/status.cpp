@@ -1,9 +1,12 @@
 #include "client/status.hpp"
 
+#include "client/uplink_rank.hpp"
 #include "client/uplink_state.hpp"
+#include "client/usage_status.hpp"
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <unistd.h>
@@ -33,7 +36,9 @@ bool only_backups(const Client::View& view)
 
 UplinkState judge(const Client::View& view, const RankedUplink& ranked)
 {
+    const auto config = uplink_config(view.config.uplinks, ranked.uplink.interface);
     return state_of({.ranked = ranked,
+                     .capped = config.priority != Priority::never,
                      .subflow = subflow_of(view, ranked.uplink.interface),
                      .established = view.established,
                      .mptcp = view.mptcp,
@@ -66,8 +71,10 @@ std::string address_of(const RankedUplink& ranked, const SubflowView* living)
     return addresses.empty() ? std::string{} : addresses.front().text();
 }
 
-json uplink_status(const Client::View& view, const RankedUplink& ranked)
+json uplink_status(const Client::View& view, std::size_t index)
 {
+    const RankedUplink& ranked = view.uplinks[index];
+    const auto config = uplink_config(view.config.uplinks, ranked.uplink.interface);
     const auto& interface = ranked.uplink.interface;
     const UplinkState state = judge(view, ranked);
     const auto totals = view.ledger.totals(interface);
@@ -77,7 +84,7 @@ json uplink_status(const Client::View& view, const RankedUplink& ranked)
     const auto probed = std::chrono::duration_cast<std::chrono::microseconds>(path.rtt).count();
     return {{"interface", interface},
             {"priority", name_of(ranked.priority)},
-            {"metered", ranked.metered},
+            {"metered", config.metered},
             {"state", state.state},
             {"reason", state.reason},
             {"since_s", entry ? seconds(view.now - entry->since) : 0.0},
@@ -88,6 +95,7 @@ json uplink_status(const Client::View& view, const RankedUplink& ranked)
             {"share", view.ledger.share(interface)},
             {"tx_bytes", totals.tx_bytes},
             {"rx_bytes", totals.rx_bytes},
+            {"data", data_status(config, view.usage[index])},
             {"last_failover", failover_status(view, entry)}};
 }
 
@@ -133,7 +141,7 @@ json drop_status(const Client::View& view)
 json client_status(const Client::View& view)
 {
     json uplinks = json::array();
-    for (const RankedUplink& ranked : view.uplinks) uplinks.push_back(uplink_status(view, ranked));
+    for (std::size_t i = 0; i < view.uplinks.size(); ++i) uplinks.push_back(uplink_status(view, i));
     const std::string server =
         view.via ? view.via->remote.text() : view.config.server.endpoints.front().text();
     json status{{"schema", 1},

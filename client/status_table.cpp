@@ -1,5 +1,6 @@
 #include "client/status_table.hpp"
 
+#include "client/usage_status.hpp"
 #include "common/admin/status_text.hpp"
 
 namespace braid {
@@ -38,6 +39,20 @@ std::string uplinks(const json& list)
     return "\n" + table.text();
 }
 
+/// Only uplinks that have a data cap.
+std::string data_caps(const json& list)
+{
+    TextTable table;
+    for (const auto& uplink : list) {
+        const auto& data = member(uplink, "data");
+        if (member(data, "at_cap").is_null()) continue;
+        table.add({"data " + plain_text(member(uplink, "interface")), data_text(data),
+                   "then " + plain_text(member(data, "at_cap"))});
+    }
+    const std::string text = table.text();
+    return text.empty() ? text : "\n" + text;
+}
+
 std::string lane(const json& status)
 {
     const std::string transport =
@@ -58,7 +73,8 @@ std::string lane(const json& status)
 
 std::string client_status_table(const json& status)
 {
-    std::string text = summary(status) + uplinks(member(status, "uplinks"));
+    std::string text =
+        summary(status) + uplinks(member(status, "uplinks")) + data_caps(member(status, "uplinks"));
     for (const auto& each : member(status, "lanes")) text += lane(each);
     return text;
 }

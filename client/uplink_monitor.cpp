@@ -3,6 +3,7 @@
 #include "common/sys/netlink_attribute.hpp"
 
 #include <algorithm>
+#include <fnmatch.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -88,6 +89,16 @@ bool is_unique_local(const Address& address)
 {
     return address.family() == Family::v6 &&
            (address.bytes()[0] & std::byte{0xfe}) == std::byte{0xfc};
+}
+
+/// Whether automatic selection passes over an interface.
+bool is_left_out(const std::string& name, const UplinkSelection& selection)
+{
+    if (name == selection.own_tun) return true;
+    if (std::ranges::find(selection.interfaces, name) != selection.interfaces.end()) return false;
+    return std::ranges::any_of(selection.exclude, [&](const std::string& pattern) {
+        return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+    });
 }
 
 Status dump_into(Netlink& commands, LinkTable& table, std::uint16_t type, std::uint8_t family)
@@ -234,7 +245,7 @@ void LinkTable::on_route(const nlmsghdr& message)
 
 std::vector<Uplink> LinkTable::uplinks(const UplinkSelection& selection) const
 {
-    if (selection.automatic) return automatic(selection.own_tun);
+    if (selection.automatic) return automatic(selection);
     std::vector<Uplink> result;
     for (const auto& name : selection.interfaces) {
         if (name == selection.own_tun) continue;
@@ -248,15 +259,20 @@ std::vector<Uplink> LinkTable::uplinks(const UplinkSelection& selection) const
     return result;
 }
 
-std::vector<Uplink> LinkTable::automatic(const std::string& own_tun) const
+std::vector<Uplink> LinkTable::automatic(const UplinkSelection& selection) const
 {
+    const auto& known = selection.interfaces;
+    const auto rank = [&](const Uplink& each) {
+        const auto at = std::ranges::find(known, each.interface);
+        return std::pair{at - known.begin(), at == known.end() ? each.metric : 0};
+    };
     std::vector<Uplink> result;
     for (const auto& [index, link] : links_) {
-        if (link.loopback || link.name == own_tun) continue;
+        if (link.loopback || is_left_out(link.name, selection)) continue;
         auto candidate = uplink(index, link);
         if (candidate.route_v4 || candidate.route_v6) result.push_back(std::move(candidate));
     }
-    std::ranges::stable_sort(result, {}, &Uplink::metric); // links_ is in order of index
+    std::ranges::stable_sort(result, {}, rank); // links_ is in order of index
     return result;
 }
 
@@ -321,6 +337,12 @@ Result<std::unique_ptr<UplinkMonitor>> UplinkMonitor::open(Loop& loop, UplinkSel
     if (auto dumped = monitor->dump(); !dumped) return fail(dumped.error());
     monitor->uplinks_ = monitor->table_.uplinks(monitor->selection_);
     return monitor;
+}
+
+void UplinkMonitor::select(UplinkSelection selection)
+{
+    selection_ = std::move(selection);
+    uplinks_ = table_.uplinks(selection_);
 }
 
 Status UplinkMonitor::dump()

@@ -37,8 +37,11 @@ struct Uplink {
 
 /// Which interfaces count.
 struct UplinkSelection {
-    bool automatic = false;              ///< every interface with a default route
-    std::vector<std::string> interfaces; ///< in the user's order, when not automatic
+    /// Every interface with a default route, but for those that match `exclude` and are not
+    /// among `interfaces`.
+    bool automatic = false;
+    std::vector<std::string> exclude{};  ///< patterns of fnmatch(3)
+    std::vector<std::string> interfaces; ///< in the user's order; when automatic, the first
     std::string own_tun;                 ///< never an uplink
 };
 
@@ -54,7 +57,8 @@ public:
     void clear();
     /// True once after messages that tell less than what happened.
     [[nodiscard]] bool take_doubt();
-    /// The selected uplinks; absent interfaces of an explicit list are included with index 0.
+    /// The selected uplinks; absent interfaces of an explicit list are included with index 0. When
+    /// automatic, those of `interfaces` come first in their order, then by metric.
     [[nodiscard]] std::vector<Uplink> uplinks(const UplinkSelection& selection) const;
 
 private:
@@ -87,7 +91,7 @@ private:
     void forget_routes(int index, Family family);
     [[nodiscard]] Uplink uplink(int index, const Link& link) const;
     [[nodiscard]] std::vector<Address> addresses_of(int index) const;
-    [[nodiscard]] std::vector<Uplink> automatic(const std::string& own_tun) const;
+    [[nodiscard]] std::vector<Uplink> automatic(const UplinkSelection& selection) const;
 
     std::map<int, Link> links_;
     std::vector<InterfaceAddress> addresses_; ///< usable now
@@ -110,6 +114,9 @@ public:
     UplinkMonitor& operator=(const UplinkMonitor&) = delete;
 
     [[nodiscard]] const std::vector<Uplink>& uplinks() const noexcept { return uplinks_; }
+    /// Another selection from now on; the uplinks are those of it at once, without a call of
+    /// `on_change`. The own TUN stays what it is.
+    void select(UplinkSelection selection);
     /// True once after somebody has set our own TUN down and up again: the kernel has dropped
     /// its routes. Reported like a change of the uplinks.
     [[nodiscard]] bool take_tun_revival() { return std::exchange(tun_revived_, false); }

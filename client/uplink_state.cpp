@@ -44,7 +44,9 @@ UplinkState with_subflow(const UplinkFacts& facts)
 UplinkState state_of(const UplinkFacts& facts)
 {
     if (facts.ranked.priority == Priority::never)
-        return {.state = "unused", .reason = "priority is never", .cause = {}};
+        return {.state = "unused",
+                .reason = facts.capped ? "data cap is reached" : "priority is never",
+                .cause = {}};
     if (const auto down = down_by_host(facts.ranked.uplink)) return *down;
     if (facts.established && facts.ranked.health == Health::lost)
         return {.state = "lost",

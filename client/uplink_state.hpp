@@ -21,6 +21,7 @@ struct UplinkState {
 /// What the state of one uplink follows from.
 struct UplinkFacts {
     const RankedUplink& ranked;
+    bool capped = false; ///< `never` is not the user's word, but that of the data cap
     const SubflowView* subflow = nullptr; ///< its established one, if there is one
     bool established = false;             ///< the session is up
     bool mptcp = false;                   ///< and more than one uplink can be used

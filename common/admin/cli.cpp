@@ -105,18 +105,23 @@ ExitCode on_restart(const Command& command)
     });
 }
 
+ExitCode on_reload(const Command& command)
+{
+    const auto instance = command.program.load(command.config);
+    if (!instance) return config_error(command, instance.error());
+    return reload_daemon((*instance)->settings(), command.program.name, command.config,
+                         command.console);
+}
+
 ExitCode on_status(const Command& command)
 {
     const auto& [program, console, config, patience, json, out] = command;
     const auto settings = load_daemon_settings(config, program.default_settings);
     if (!settings) return config_error(command, settings.error());
-    const auto& socket = settings->control_socket;
-    const auto reply = control_request(socket, {{"request", "status"}}, request_timeout);
+    const auto reply =
+        control_request(settings->control_socket, {{"request", "status"}}, request_timeout);
     if (!reply && is_not_running(reply.error()))
-        return console.fail(ExitCode::not_running,
-                            {std::make_error_code(std::errc::no_such_process),
-                             "not running: nobody answers on " + socket.native(),
-                             "start it with '" + program.name + " start'"});
+        return console.fail(ExitCode::not_running, not_running(*settings, program.name));
     if (!reply) return console.fail(reply.error());
     const auto status = reply->value("status", nlohmann::json::object());
     if (json)
@@ -189,6 +194,7 @@ constexpr std::array verbs{
     Verb{"run", "", "run in the foreground, as systemd wants it", on_run},
     Verb{"stop", "", "stop the daemon and wait until everything is put back", on_stop},
     Verb{"restart", "timeout", "stop, then start", on_restart},
+    Verb{"reload", "", "let the daemon change to its config, as far as it can", on_reload},
     Verb{"status", "json", "what it is doing", on_status},
     Verb{"check", "", "look for faults in the config and the host; changes nothing", on_check},
     Verb{"keygen", "out", "print a new private key, or with --out its public key", on_keygen},

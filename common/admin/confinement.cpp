@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t locked_memory = std::size_t{64} << 20;
 constexpr uid_t first_human = 1000; ///< smaller ones are system users (login.defs)
 constexpr auto default_folder = "/run/braid";
+constexpr auto default_kept_folder = "/var/lib/braid";
 constexpr auto add_user = "useradd --system --no-create-home --shell /usr/sbin/nologin ";
 
 /// Lets members of the group make files in the folder, and nobody remove those of others.
@@ -94,6 +95,21 @@ void give_remains(const DaemonSettings& settings, const User& user)
     if (::lstat(socket.c_str(), &about) == 0 && S_ISSOCK(about.st_mode)) ::unlink(socket.c_str());
 }
 
+/// Makes the folder of what is kept from one start to the next, where it is missing, and gives the
+/// user what is in it. It is shared like the socket's if this start has made it, or it is
+/// /var/lib/braid.
+void give_kept(const std::filesystem::path& file, const User& user)
+{
+    const auto folder = file.parent_path();
+    if (!only_root_changes(folder)) return;
+    std::error_code code;
+    const bool made = std::filesystem::create_directories(folder, code);
+    if (code || !only_root_changes(folder)) return; // as with the log
+    if ((made || folder == default_kept_folder) && user.id != 0) [[maybe_unused]]
+        const auto shared = share_folder(folder, user);
+    give_file(file, user);
+}
+
 /// Whether the daemon could keep its journal as that user, root being one without capabilities.
 Status check_folder(const Confinement& confinement, const User& user)
 {
@@ -132,6 +148,8 @@ Status change_user(const Confinement& confinement, std::vector<Error>& warnings)
     }
     // What cannot be given is told by whoever opens it.
     give_remains(confinement.settings, user->value_or(root));
+    const auto& kept = confinement.settings.kept_file;
+    if (kept) give_kept(*kept, user->value_or(root));
     if (confinement.log) give_log(*confinement.log, user->value_or(root));
     return *user ? become_user(**user) : Status{};
 }
@@ -160,6 +178,31 @@ Result<std::optional<User>> choose_user(const DaemonSettings& settings)
     const bool human = *user && (*user)->id >= first_human;
     if (*user && ((*user)->id == 0 || (human && !settings.user))) return std::nullopt;
     return user;
+}
+
+Status check_kept(const DaemonSettings& settings)
+{
+    if (!settings.kept_file) return {};
+    const auto folder = settings.kept_file->parent_path();
+    const bool is_root = ::geteuid() == 0;
+    auto user = choose_user(settings);
+    if (!user) return fail(user.error());
+    std::error_code code;
+    const bool there = std::filesystem::exists(folder, code);
+    Status checked;
+    if (is_root && (!there || folder == default_kept_folder)) {
+        if (!only_root_changes(folder))
+            checked = fail(std::errc::permission_denied,
+                           folder.native() + ": others than root can change the way to it");
+    } else if (is_root) {
+        const User root{.name = "root", .id = 0, .group = 0};
+        checked = check_access(user->value_or(root), folder, W_OK | X_OK);
+    } else if (::access(folder.c_str(), W_OK | X_OK) < 0) {
+        checked = fail_errno("access", folder.native());
+    }
+    if (!checked)
+        checked.error().hint = "make it for the daemon's user, or choose another state_dir";
+    return checked;
 }
 
 Result<std::vector<Error>> confine(const Confinement& confinement)

@@ -23,6 +23,10 @@ constexpr auto default_user = "braid";
 /// The user to change to; none: stay as it is. Errors (invalid_argument): `user` names nobody.
 [[nodiscard]] Result<std::optional<User>> choose_user(const DaemonSettings& settings);
 
+/// Whether a daemon that this process starts will be able to write settings.kept_file. Changes
+/// nothing. Errors: why not, with a hint.
+[[nodiscard]] Status check_kept(const DaemonSettings& settings);
+
 /// What confine() needs to know of a start.
 struct Confinement {
     const DaemonSettings& settings;

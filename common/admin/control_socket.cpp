@@ -39,12 +39,6 @@ const sockaddr* generic(const sockaddr_un& address)
     return reinterpret_cast<const sockaddr*>(&address);
 }
 
-/// One line, whatever bytes the strings have.
-std::string to_line(const nlohmann::json& message)
-{
-    return message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-}
-
 tl::unexpected<Error> bad_request(std::string what)
 {
     return fail(std::errc::invalid_argument, "request: " + std::move(what));
@@ -58,6 +52,11 @@ int poll_ms(Duration wait)
 }
 
 } // namespace
+
+std::string control_line(const nlohmann::json& message)
+{
+    return message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
 
 Result<nlohmann::json> parse_request(std::string_view line)
 {
@@ -191,7 +190,7 @@ void ControlServer::serve(int fd)
     while (alive && connection.unsent.empty()) {
         const auto line = connection.take_line();
         if (!line) break;
-        connection.unsent = to_line(answer(*line));
+        connection.unsent = control_line(answer(*line));
         alive = connection.flush();
     }
     if (connection.received.size() > max_request_size && connection.unsent.empty())
@@ -307,7 +306,8 @@ Result<nlohmann::json> control_request(const std::filesystem::path& socket,
 {
     const auto caller = connect_to(socket, Clock::now() + timeout);
     if (!caller) return fail(caller.error());
-    if (const auto sent = send_all(*caller, to_line(request)); !sent) return fail(sent.error());
+    if (const auto sent = send_all(*caller, control_line(request)); !sent)
+        return fail(sent.error());
     const auto line = receive_line(*caller);
     if (!line) return fail(line.error());
 

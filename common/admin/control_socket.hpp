@@ -26,6 +26,9 @@ constexpr auto control_idle_time = 5s; ///< a connection that sends or takes not
 /// Errors: invalid_argument.
 [[nodiscard]] Result<nlohmann::json> parse_request(std::string_view line);
 
+/// PURE. A request or reply as the line that is sent, whatever bytes its strings have.
+[[nodiscard]] std::string control_line(const nlohmann::json& message);
+
 /// {"ok": false, "error": ..., "hint": ...}
 [[nodiscard]] nlohmann::json error_reply(const Error& error);
 

@@ -2,7 +2,9 @@
 
 #include "common/admin/control_socket.hpp"
 #include "common/admin/daemon_life.hpp"
+#include "common/admin/file.hpp"
 #include "common/admin/instance_lock.hpp"
+#include "common/admin/printable.hpp"
 #include "common/admin/systemd.hpp"
 #include "common/base/log.hpp"
 
@@ -15,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace braid {
 namespace {
@@ -88,6 +91,40 @@ ExitCode run_daemon(Instance& instance, const Console& console)
     return live(
         instance, reporter,
         {.settings = settings, .log = settings.log_file, .made_folder = (*lock)->made_folder()});
+}
+
+Error not_running(const DaemonSettings& settings, std::string_view program)
+{
+    return {std::make_error_code(std::errc::no_such_process),
+            "not running: nobody answers on " + settings.control_socket.native(),
+            std::string{"start it with '"}.append(program).append(" start'")};
+}
+
+ExitCode reload_daemon(const DaemonSettings& settings, std::string_view program,
+                       const std::filesystem::path& config, const Console& console)
+{
+    const auto text = read_file(config, max_config_size);
+    if (!text) return console.fail(text.error());
+    const auto source = config_source(config);
+    const nlohmann::json request{{"request", "reload"},
+                                 {"config", *text},
+                                 {"file", source.name},
+                                 {"folder", source.folder.native()}};
+    if (control_line(request).size() > max_request_size)
+        return console.fail(ExitCode::config,
+                            {std::make_error_code(std::errc::file_too_large),
+                             config.native() + ": too large for a reload, which takes 64 KiB",
+                             "use restart"});
+    const auto reply = control_request(settings.control_socket, request, request_timeout);
+    if (!reply && is_not_running(reply.error()))
+        return console.fail(ExitCode::not_running, not_running(settings, program));
+    if (!reply && reply.error().code == std::errc::operation_canceled)
+        return console.fail(ExitCode::config, reply.error());
+    if (!reply) return console.fail(reply.error());
+    const auto changed = reply->value("changed", std::vector<std::string>{});
+    for (const auto& line : changed) console.out << printable(line) << '\n';
+    if (changed.empty()) console.out << "nothing has changed\n";
+    return ExitCode::ok;
 }
 
 ExitCode stop_daemon(const DaemonSettings& settings, const LoadInstance& load,

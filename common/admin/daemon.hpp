@@ -4,6 +4,7 @@
 ///   start: lock -> fork -> [child: log, cleanup after a crash, Instance::run, cleanup] -> exit
 ///                  parent waits on a pipe for ready, failed, or the end of its patience
 ///   run:   lock -> the same body in the foreground, reporting to systemd
+///   reload: the config's text over the control socket, as the daemon may not read the file
 ///   stop:  request over the control socket -> wait until the lock is free
 #pragma once
 
@@ -12,8 +13,10 @@
 #include "common/base/result.hpp"
 #include "common/base/time.hpp"
 
+#include <filesystem>
 #include <functional>
 #include <memory>
+#include <string_view>
 
 namespace braid {
 
@@ -35,6 +38,11 @@ struct StartPatience {
                                     const Console& console);
 /// The daemon in the foreground; returns when it has ended.
 [[nodiscard]] ExitCode run_daemon(Instance& instance, const Console& console);
+/// What is told when a request meets no daemon. `program` is its name.
+[[nodiscard]] Error not_running(const DaemonSettings& settings, std::string_view program);
+/// Hands the text of the config file, which is valid, to the daemon, and tells what it changed.
+[[nodiscard]] ExitCode reload_daemon(const DaemonSettings& settings, std::string_view program,
+                                     const std::filesystem::path& config, const Console& console);
 /// Makes the instance where only a dead daemon's leavings need it.
 using LoadInstance = std::function<Result<std::unique_ptr<Instance>>()>;
 /// Stops the daemon and waits until everything is put back; cleans up after a dead one.

@@ -1,18 +1,20 @@
 #include "common/admin/daemon_control.hpp"
 
 #include "common/admin/confinement.hpp"
+#include "common/admin/file.hpp"
 #include "common/admin/systemd.hpp"
 
 #include <csignal>
+#include <spdlog/spdlog.h>
 #include <utility>
 
 namespace braid {
 namespace {
 
-bool is_ignored(int signal_number)
+Error no_reload()
 {
-    struct sigaction action {};
-    return ::sigaction(signal_number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+    return {std::make_error_code(std::errc::not_supported), "this program has no reload yet",
+            "use restart"};
 }
 
 } // namespace
@@ -33,9 +35,9 @@ DaemonControl::DaemonControl(Loop& loop, Hooks hooks)
     : hooks_(std::move(hooks)),
       terminate_(loop, SIGTERM, [this] { stop(); }),
       interrupt_(loop, SIGINT, [this] { stop(); }),
-      quit_(loop, SIGQUIT, [this] { stop(); })
+      quit_(loop, SIGQUIT, [this] { stop(); }),
+      hangup_(loop, SIGHUP, [this] { on_hangup(); })
 {
-    if (!is_ignored(SIGHUP)) hangup_.emplace(loop, SIGHUP, [this] { stop(); });
 }
 
 nlohmann::json DaemonControl::on_request(const nlohmann::json& request)
@@ -50,7 +52,44 @@ nlohmann::json DaemonControl::on_request(const nlohmann::json& request)
         stop();
         return {{"ok", true}};
     }
+    if (name == "reload") return on_reload(request);
     return error_reply(fail(std::errc::invalid_argument, "unknown request '" + name + "'").value());
+}
+
+nlohmann::json DaemonControl::on_reload(const nlohmann::json& request)
+{
+    const auto text = [&](const char* key) {
+        const auto found = request.find(key);
+        return found != request.end() && found->is_string() ? found->get<std::string>()
+                                                            : std::string{};
+    };
+    const auto changed = reload(text("config"), {.name = text("file"), .folder = text("folder")});
+    if (!changed) return error_reply(changed.error());
+    return {{"ok", true}, {"changed", *changed}};
+}
+
+Result<std::vector<std::string>> DaemonControl::reload(std::string_view text,
+                                                       const ConfigSource& source)
+{
+    if (!hooks_.reload) return fail(no_reload());
+    auto changed = hooks_.reload(text, source);
+    if (changed) {
+        for (const auto& line : *changed) spdlog::info("reload changed=\"{}\"", line);
+    }
+    return changed;
+}
+
+void DaemonControl::on_hangup()
+{
+    const auto refused = [](const Error& error, std::string_view hint) {
+        spdlog::warn("SIGHUP changes nothing reason=\"{}\" hint=\"{}\"", error.text(), hint);
+    };
+    if (!hooks_.reload) return refused(no_reload(), no_reload().hint);
+    const auto text = read_file(hooks_.config, max_config_size);
+    if (!text) return refused(text.error(), "use the verb reload, as root");
+    const auto changed = reload(*text, config_source(hooks_.config));
+    if (!changed) return refused(changed.error(), changed.error().hint);
+    if (changed->empty()) spdlog::info("SIGHUP: nothing has changed");
 }
 
 void DaemonControl::stop()

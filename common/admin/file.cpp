@@ -48,7 +48,7 @@ Result<std::string> read_file(const std::filesystem::path& file, std::size_t mos
                 "read " + file.native() + ": larger than " + std::to_string(most) + " bytes");
 }
 
-Status replace_file(const std::filesystem::path& file, std::string_view text)
+Status replace_file(const std::filesystem::path& file, std::string_view text, Sync sync)
 {
     constexpr mode_t owner_only = 0600;
     const std::string fresh = file.native() + ".new";
@@ -57,6 +57,7 @@ Status replace_file(const std::filesystem::path& file, std::string_view text)
         ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, owner_only)};
     if (!to) return fail_errno("create", fresh);
     auto written = write_all(to, text, fresh);
+    if (written && sync == Sync::yes && ::fsync(to.get()) < 0) written = fail_errno("fsync", fresh);
     if (written && ::rename(fresh.c_str(), file.c_str()) < 0) written = fail_errno("rename", fresh);
     if (!written) ::unlink(fresh.c_str());
     return written;

@@ -21,9 +21,15 @@ enum class Links {
 [[nodiscard]] Result<std::string> read_file(const std::filesystem::path& file, std::size_t most,
                                             Links links = Links::follow);
 
+/// What becomes of a new file when the power fails.
+enum class Sync {
+    no,  ///< it may be empty then: for what does not outlive a reboot either
+    yes, ///< it is the old or the new one then; takes as long as the disk does
+};
+
 /// Puts `text` in the place of the file, mode 0600; readers see the old or the new one, never
-/// a part. Not synced: it is for what does not outlive a reboot either. Errors: the system's,
-/// and the old file stays.
-[[nodiscard]] Status replace_file(const std::filesystem::path& file, std::string_view text);
+/// a part. Errors: the system's, and the old file stays.
+[[nodiscard]] Status replace_file(const std::filesystem::path& file, std::string_view text,
+                                  Sync sync = Sync::no);
 
 } // namespace braid

@@ -18,6 +18,8 @@ struct DaemonSettings {
     LogLevel log_level = LogLevel::info;             ///< least severe level that is logged
     std::optional<std::filesystem::path> log_file{}; ///< none: stderr, or beside the socket
     std::optional<std::string> user{};               ///< none: braid where there is one
+    /// What the daemon keeps from one start to the next, in a folder of its own; none: nothing.
+    std::optional<std::filesystem::path> kept_file{};
 
     /// The control socket's path with `suffix` after it: ".lock", ".state".
     [[nodiscard]] std::filesystem::path beside_socket(std::string_view suffix) const;

@@ -53,6 +53,11 @@ bool YamlNode::is_scalar() const
     return value().kind == YamlKind::scalar;
 }
 
+bool YamlNode::is_mapping() const
+{
+    return value().kind == YamlKind::mapping;
+}
+
 bool YamlNode::expect(YamlKind kind) const
 {
     if (value().kind == kind) return true;

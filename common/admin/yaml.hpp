@@ -37,6 +37,7 @@ public:
     /// False for a key that is not there, and for one without a value.
     [[nodiscard]] bool present() const;
     [[nodiscard]] bool is_scalar() const;
+    [[nodiscard]] bool is_mapping() const;
 
     /// Says that this is a mapping with no other keys than these. Unknown keys, and anything
     /// but a mapping, are problems. Yields this node.

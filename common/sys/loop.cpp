@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <netdb.h>
+#include <semaphore>
 #include <utility>
 #include <uv.h>
 
@@ -285,6 +286,47 @@ Resolve::~Resolve()
     request_->on_done = nullptr;
     // When the pool has begun with it this fails, and the callback comes when it has ended.
     ::uv_cancel(reinterpret_cast<uv_req_t*>(&request_->raw));
+}
+
+struct PoolTask::Request {
+    uv_work_t raw{};
+    PoolTask* owner = nullptr; ///< null when it has died
+    std::function<Status()> work;
+    std::function<void(Status)> on_done;
+    Status outcome{};
+    std::binary_semaphore ended{0};
+
+    static void run(uv_work_t* raw)
+    {
+        auto& request = owner_of<Request>(raw);
+        request.outcome = request.work();
+        request.ended.release();
+    }
+    static void done(uv_work_t* raw, int)
+    {
+        const std::unique_ptr<Request> request{&owner_of<Request>(raw)};
+        if (request->owner == nullptr) return;
+        request->owner->request_ = nullptr;
+        request->on_done(std::move(request->outcome));
+    }
+};
+
+PoolTask::PoolTask(Loop& loop, std::function<Status()> work, std::function<void(Status)> on_done)
+    : request_(new Request)
+{
+    request_->raw.data = request_;
+    request_->owner = this;
+    request_->work = std::move(work);
+    request_->on_done = std::move(on_done);
+    must(::uv_queue_work(loop.raw(), &request_->raw, Request::run, Request::done), "uv_queue_work");
+}
+
+PoolTask::~PoolTask()
+{
+    if (request_ == nullptr) return;
+    request_->owner = nullptr;
+    // When the pool has begun with it this fails.
+    if (::uv_cancel(reinterpret_cast<uv_req_t*>(&request_->raw)) != 0) request_->ended.acquire();
 }
 
 } // namespace braid

@@ -122,4 +122,20 @@ private:
     std::optional<Timer> refusal_;
 };
 
+/// Runs a call that blocks, such as fsync(2), off the loop's thread, on libuv's pool.
+class PoolTask {
+public:
+    /// `work` runs once, on another thread: it may use only what it holds itself. `on_done` gets
+    /// what it yields, on the loop.
+    PoolTask(Loop& loop, std::function<Status()> work, std::function<void(Status)> on_done);
+    /// Waits until the work has ended, if it has begun; there is no call of `on_done` any more.
+    ~PoolTask();
+    PoolTask(const PoolTask&) = delete;
+    PoolTask& operator=(const PoolTask&) = delete;
+
+private:
+    struct Request;
+    Request* request_; ///< freed in its own callback, which outlives this object; or null
+};
+
 } // namespace braid

@@ -11,6 +11,7 @@ import sys
 
 from traffic_bulk import download, tcp_server, upload
 from traffic_stream import ping, tcp_stream, udp_echo_server, udp_stream
+from traffic_twoway import twoway, twoway_server
 
 
 def duration_s(text):
@@ -65,6 +66,18 @@ def add_stream(parser, size):
     parser.add_argument("--size", type=size_bytes, default=size, help="bytes of a message")
 
 
+def add_twoway(commands):
+    client = commands.add_parser("twoway", help="small messages both ways until it is killed")
+    add_target(client)
+    server = commands.add_parser("twoway-server", help="the other end of twoway")
+    server.add_argument("port", type=int)
+    server.add_argument("--mptcp", action="store_true", help="accept MPTCP too")
+    for end, function in ((client, twoway), (server, twoway_server)):
+        end.add_argument("folder", help="where the times of arrivals go")
+        end.add_argument("--interval", type=positive_s, default=0.01, help="such as 10ms")
+        end.set_defaults(function=function)
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -93,6 +106,8 @@ def parse():
     pinger.add_argument("--device", help="leave by this interface")
     add_stream(pinger, 56)
     pinger.set_defaults(function=ping, interval=0.2)
+
+    add_twoway(commands)
 
     options = parser.parse_args()
     if options.command in ("download", "upload") and bool(options.bytes) == bool(options.seconds):

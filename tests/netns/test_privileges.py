@@ -47,6 +47,7 @@ class Privileges:
             program.settings["user"] = self.user
             program.socket = self.folder / program.role / "control.sock"  # it makes the folder
             program.log = program.socket.with_suffix(".log")
+        self.client.settings["state_dir"] = str(self.folder / "state")
         self.write_configs()
 
     def write_configs(self):
@@ -157,6 +158,8 @@ class Privileges:
         self.assertEqual(self.host_views(), before)
         self.assertEqual(self.files(), ["client/control.log", "client/control.sock.lock",
                                         "server/control.log", "server/control.sock.lock"])
+        kept = (self.folder / "state" / "data_usage.json").stat()
+        self.assertEqual(kept.st_uid, pwd.getpwnam(self.user).pw_uid)
 
         self.tunnel.start()
         for program in (self.client, self.server):

@@ -96,6 +96,7 @@ class Client(Program):
             "identity": {"private_key_file": self.key.name},
             "tun": {"name": "braid0"},
             "uplinks": uplinks,
+            "state_dir": str(self.folder / "state"),
             "control": {"socket": str(self.socket)},
             "log": {"level": "debug"},
             **self.settings,

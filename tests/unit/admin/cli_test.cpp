@@ -181,7 +181,7 @@ TEST_CASE("an invalid config exits with 4 for every verb that needs it")
 {
     Bench bench;
     bench.problem = plain("x.yaml:1:1: nat: 'no' is not true or false", "true or false");
-    for (const auto* verb : {"start", "run", "restart", "check"}) {
+    for (const auto* verb : {"start", "run", "restart", "reload", "check"}) {
         CAPTURE(verb);
         CHECK(bench.run({verb}) == 4);
         CHECK(bench.err.str() == "error: x.yaml:1:1: nat: 'no' is not true or false\n"

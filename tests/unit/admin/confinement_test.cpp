@@ -226,6 +226,50 @@ TEST_CASE("a log in a folder of root's is made, and starts anew instead of being
     CHECK_FALSE(std::filesystem::exists(older_log(*start.log)));
 }
 
+TEST_CASE("what is kept has a folder that the start makes, and stays with the daemon's user")
+{
+    Bench bench;
+    bench.settings.user = "nobody";
+    bench.settings.kept_file = bench.folder / "lib/braid/kept.json";
+    bench.make_folder(nobody);
+    CHECK(check_kept(bench.settings));
+    CHECK_FALSE(std::filesystem::exists(bench.folder / "lib"));
+    const auto keeps = [&] {
+        return confine(bench.start()) &&
+               replace_file(*bench.settings.kept_file, "kept\n", Sync::yes);
+    };
+    CHECK(in_child(keeps) == "");
+    CHECK(owner_of(bench.folder / "lib/braid") == 0);
+    CHECK(owner_of(*bench.settings.kept_file) == nobody.id);
+    CHECK(check_kept(bench.settings));
+
+    bench.settings.user = "root";
+    bench.make_folder("run2", root);
+    bench.settings.control_socket = bench.folder / "run2/a.sock";
+    CHECK(in_child(keeps) == "");
+    CHECK(owner_of(*bench.settings.kept_file) == 0);
+}
+
+TEST_CASE("a folder of others is not opened for what is kept, nor one made below a user's")
+{
+    Bench bench;
+    bench.settings.user = "nobody";
+    bench.make_folder(nobody);
+    bench.make_folder("lib", root);
+    bench.settings.kept_file = bench.folder / "lib/kept.json";
+    const auto fails = [&] {
+        return confine(bench.start()) && !replace_file(*bench.settings.kept_file, "kept\n");
+    };
+    CHECK(in_child(fails) == "");
+    CHECK(check_kept(bench.settings).error().code == std::errc::permission_denied);
+    CHECK(std::filesystem::status(bench.folder / "lib").permissions() ==
+          std::filesystem::perms{0755});
+    bench.settings.kept_file = bench.folder / "run/new/kept.json";
+    CHECK(in_child(fails) == "");
+    CHECK_FALSE(check_kept(bench.settings));
+    CHECK_FALSE(std::filesystem::exists(bench.folder / "run/new"));
+}
+
 TEST_CASE("a confined daemon ends with CAP_NET_ADMIN only, and its status tells")
 {
     Bench bench;

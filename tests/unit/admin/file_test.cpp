@@ -43,7 +43,7 @@ TEST_CASE("what was left in the place of the new file does not hold us, nor is i
     REQUIRE(replace_file(folder / "a", "new"));
     const auto other = folder.write("other", "precious", 0600);
     std::filesystem::create_hard_link(other, folder / "a.new");
-    REQUIRE(replace_file(folder / "a", "newer"));
+    REQUIRE(replace_file(folder / "a", "newer", Sync::yes));
     CHECK(read_file(folder / "a", 99) == "newer");
     CHECK(read_file(other, 99) == "precious");
 }

@@ -40,6 +40,8 @@ void check_defaults(const ClientConfig& config)
     CHECK(config.tun.name == defaults.tun.name);
     CHECK(config.uplinks == defaults.uplinks);
     CHECK(config.policy == defaults.policy);
+    CHECK(config.guard == defaults.guard);
+    CHECK(config.daemon.kept_file == defaults.daemon.kept_file);
     CHECK(config.routes == defaults.routes);
     CHECK(config.daemon.control_socket == defaults.daemon.control_socket);
     CHECK(config.daemon.log_level == defaults.daemon.log_level);
@@ -70,24 +72,63 @@ TEST_CASE("every key is read")
         "tun: {name: vpn0}\n"
         "uplinks: [eth0, {interface: wlan0, priority: secondary},\n"
         "          {interface: wwan0, priority: backup}, {interface: x}]\n"
-        "policy: handover\nroutes: [10.0.0.0/8, 192.0.2.1]\n"
+        "policy: handover\nguard: false\nroutes: [10.0.0.0/8, 192.0.2.1]\nstate_dir: state\n"
         "control: {socket: c.sock}\nlog: {level: error, file: log}\n");
     REQUIRE(config);
     CHECK(config->server.endpoints == std::vector{HostPort{"a", 1}, HostPort{"2001:db8::1", 2}});
     CHECK(config->identity.private_key_file == "/k/own");
     CHECK(config->identity.preshared_key_file == "/etc/braid/psk");
     CHECK(config->tun.name == "vpn0");
-    CHECK(config->uplinks == std::vector{UplinkConfig{"eth0", Priority::primary},
-                                         UplinkConfig{"wlan0", Priority::secondary},
-                                         UplinkConfig{"wwan0", Priority::backup},
-                                         UplinkConfig{"x", Priority::primary}});
+    CHECK_FALSE(config->uplinks.automatic);
+    CHECK(config->uplinks.listed == std::vector{UplinkConfig{"eth0", Priority::primary},
+                                                UplinkConfig{"wlan0", Priority::secondary},
+                                                UplinkConfig{"wwan0", Priority::backup},
+                                                UplinkConfig{"x", Priority::primary}});
+    CHECK_FALSE(config->guard);
+    CHECK(config->daemon.kept_file == "/etc/braid/state/data_usage.json");
     CHECK(config->policy == Policy::handover);
     CHECK(config->routes == prefixes({"10.0.0.0/8", "192.0.2.1/32"}));
     CHECK(config->daemon.control_socket == "/etc/braid/c.sock");
     CHECK(config->daemon.log_level == spdlog::level::err);
     CHECK(config->daemon.log_file == "/etc/braid/log");
     CHECK(parse(complete("routes: []\n"))->routes.empty());
-    CHECK(parse(complete("uplinks: auto\n"))->uplinks.empty());
+    CHECK(parse(complete("uplinks: auto\n"))->uplinks == UplinksConfig{});
+}
+
+TEST_CASE("an uplink may be metered and have a data cap")
+{
+    const auto config = parse(complete("uplinks: [{interface: a, metered: true},\n"
+                                       "  {interface: b, data_cap: {daily: 500M}},\n"
+                                       "  {interface: c, data_cap: {monthly: 10G, reset_day: 28},\n"
+                                       "   at_cap: never},\n"
+                                       "  {interface: d, data_cap: {daily: 1k, monthly: 2T},\n"
+                                       "   at_cap: limit 256k}]\n"));
+    REQUIRE_MESSAGE(config, config.error().text());
+    const auto& listed = config->uplinks.listed;
+    CHECK(listed[0].metered);
+    CHECK_FALSE(listed[0].data_cap);
+    CHECK(listed[1].data_cap == DataCap{.daily_bytes = 500'000'000});
+    CHECK(listed[1].at_cap == AtCap{});
+    CHECK(text_of(listed[1].at_cap) == "backup");
+    CHECK(listed[2].data_cap == DataCap{.monthly_bytes = 10'000'000'000, .reset_day = 28});
+    CHECK(listed[2].at_cap.action == AtCap::Action::never);
+    CHECK(text_of(*listed[3].data_cap) == "daily 1k, monthly 2T, reset_day 1");
+    CHECK(listed[3].at_cap == AtCap{.action = AtCap::Action::limit, .rate_bps = 256'000});
+    CHECK(text_of(listed[3].at_cap) == "limit 256k");
+}
+
+TEST_CASE("interfaces can be followed with exceptions")
+{
+    const auto config = parse(complete("uplinks:\n  exclude: ['wg?', eth1]\n"
+                                       "  interfaces: [{interface: lte, priority: backup}]\n"));
+    REQUIRE_MESSAGE(config, config.error().text());
+    CHECK(config->uplinks.automatic);
+    CHECK(config->uplinks.exclude == std::vector<std::string>{"wg?", "eth1"});
+    CHECK(config->uplinks.listed == std::vector{UplinkConfig{"lte", Priority::backup}});
+    CHECK(parse(complete("uplinks: {auto: true}\n"))->uplinks == UplinksConfig{});
+    CHECK(parse(complete("uplinks: {exclude: []}\n"))->uplinks.exclude.empty());
+    const auto list = parse(complete("uplinks: {auto: false, interfaces: [a]}\n"));
+    CHECK(list->uplinks == parse(complete("uplinks: [a]\n"))->uplinks);
 }
 
 TEST_CASE("each mistake is told at its place, with a remedy")
@@ -105,14 +146,43 @@ TEST_CASE("each mistake is told at its place, with a remedy")
              "did you mean 'aggregate'?"},
         Case{"uplinks: wlan0", "3:1: uplinks: expected 'auto' or a list", "uplinks: [wlan0]"},
         Case{"uplinks: []", "3:1: uplinks: the list is empty", "uplinks: auto"},
-        Case{"uplinks: {a: b}", "3:1: uplinks: expected a list, found a mapping", ""},
+        Case{"uplinks: {a: b}", "3:11: uplinks.a: unknown key",
+             "one of: auto, exclude, interfaces"},
+        Case{"uplinks: {auto: yes}", "3:11: uplinks.auto: 'yes' is not true or false", ""},
+        Case{"uplinks: {auto: false}", "3:1: uplinks: the list is empty", "uplinks: auto"},
+        Case{"uplinks: {auto: false, exclude: [a], interfaces: [a]}",
+             "3:24: uplinks.exclude: has no effect without auto", ""},
+        Case{"uplinks: {exclude: [a/b]}",
+             "3:21: uplinks.exclude[0]: 'a/b' is not a pattern of interface names",
+             "1 to 15 bytes without space, '/', ':' or '%'"},
+        Case{"uplinks: [{interface: a, metered: 1}]",
+             "3:26: uplinks[0].metered: '1' is not true or false", ""},
+        Case{"uplinks: [{interface: a, data_cap: 10G}]",
+             "3:26: uplinks[0].data_cap: expected a mapping, found a single value", ""},
+        Case{"uplinks: [{interface: a, data_cap: {reset_day: 1}}]",
+             "3:26: uplinks[0].data_cap: needs daily, monthly or both", "data_cap: {monthly: 10G}"},
+        Case{"uplinks: [{interface: a, data_cap: {daily: 1GB}}]",
+             "3:37: uplinks[0].data_cap.daily: '1GB' is not a quantity",
+             "a whole number with k, M, G or T behind it, for example 500M"},
+        Case{"uplinks: [{interface: a, data_cap: {daily: 1G, reset_day: 29}}]",
+             "3:48: uplinks[0].data_cap.reset_day: '29' is not a number from 1 to 28", ""},
+        Case{"uplinks: [{interface: a, at_cap: never}]",
+             "3:26: uplinks[0].at_cap: has no effect without data_cap", ""},
+        Case{"uplinks: [{interface: a, data_cap: {daily: 1G}, at_cap: slow}]",
+             "3:49: uplinks[0].at_cap: 'slow' is not known",
+             "one of: backup, never, limit RATE in bit/s as in 'limit 256k'"},
+        Case{"uplinks: [{interface: a, data_cap: {daily: 1G}, at_cap: limit fast}]",
+             "3:49: uplinks[0].at_cap: 'fast' is not a quantity",
+             "a whole number with k, M, G or T behind it, for example 500M"},
+        Case{"guard: on", "3:1: guard: 'on' is not true or false", ""},
+        Case{"state_dir: ''", "3:1: state_dir: the path is empty", ""},
         Case{"uplinks: [a, a]", "3:14: uplinks[1]: 'a' is listed twice", ""},
         Case{"uplinks: [a, {interface: a}]", "3:15: uplinks[1].interface: 'a' is listed twice", ""},
         Case{"uplinks: [{interface: a, priority: frist}]",
              "3:26: uplinks[0].priority: 'frist' is not known",
              "one of: primary, secondary, backup, never"},
-        Case{"uplinks: [{interface: a, prio: backup}]", "3:26: uplinks[0].prio: unknown key",
-             "one of: interface, priority"},
+        Case{"uplinks: [{interface: a, prio: x}]", "3:26: uplinks[0].prio: unknown key",
+             "one of: interface, priority, metered, data_cap, at_cap"},
         Case{"uplinks: [{priority: backup}]", "3:11: uplinks[0].interface: missing",
              "interface: eth0"},
         Case{"uplinks: [braid0]", "3:11: uplinks[0]: 'braid0' is the tunnel itself", ""},

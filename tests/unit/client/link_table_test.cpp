@@ -318,6 +318,26 @@ TEST_CASE("automatic uplinks are in order of metric and index, without lo and th
     CHECK(fed.automatic() == std::vector<std::string>{"wifi", "dsl", "lte"});
 }
 
+TEST_CASE(
+    "automatic uplinks leave out what matches a pattern and is not listed, and listed come first")
+{
+    auto fed = two_uplinks();
+    fed.link({.index = 10, .name = "wg0"});
+    fed.link({.index = 11, .name = "wg1"});
+    fed.route({.index = 10, .metric = 1});
+    fed.route({.index = 11, .metric = 1});
+    const auto names = [&](const UplinkSelection& selection) {
+        std::string text;
+        for (const auto& each : fed.table.uplinks(selection)) text += each.interface + " ";
+        return text;
+    };
+    UplinkSelection selection{
+        .automatic = true, .exclude = {"docker*", "wg?"}, .interfaces = {}, .own_tun = "braid0"};
+    CHECK(names(selection) == "wifi lte ");
+    selection.interfaces = {"usb0", "lte", "wg1"};
+    CHECK(names(selection) == "lte wg1 wifi ");
+}
+
 TEST_CASE("explicit uplinks are in the user's order, also those that do not exist")
 {
     const auto fed = two_uplinks();

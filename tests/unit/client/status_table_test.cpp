@@ -40,6 +40,16 @@ lane bulk (mptcp)
 )");
 }
 
+TEST_CASE("uplinks with a data cap tell how far they are")
+{
+    const auto text = client_status_table(json::parse(R"({"uplinks": [
+        {"interface": "wifi", "data": {"today_bytes": 5, "at_cap": null}},
+        {"interface": "lte", "data": {"month_bytes": 6000, "monthly_cap": 5000,
+                                      "at_cap": "backup", "reached": true}}]})"));
+    CHECK(text.ends_with("\n\ndata lte  6.0 kB of 5.0 kB this month, reached  then backup\n"));
+    CHECK(text.find("data wifi") == std::string::npos);
+}
+
 TEST_CASE("a status of which nothing is known is still a table")
 {
     CHECK("\n" + client_status_table(json::object()) == R"(

@@ -58,6 +58,7 @@ struct Fixture {
                               .tunnel = tunnel,
                               .via = via,
                               .uplinks = uplinks,
+                              .usage = std::vector(uplinks.size(), usage),
                               .subflows = flows,
                               .ledger = ledger,
                               .paths = paths,
@@ -88,6 +89,7 @@ struct Fixture {
     TimePoint now{1h};
     TunPort::Counters tun_counters;
     std::vector<RankedUplink> uplinks;
+    DataUsage::Usage usage; ///< of every uplink
     std::vector<SubflowView> flows;
     std::optional<Target> via;
     std::string last_error;
@@ -257,6 +259,23 @@ TEST_CASE("an uplink shows what it carried over the lives of its subflows")
     CHECK(uplink.at("tx_bytes") == 101);
     CHECK(uplink.at("rx_bytes") == 20);
     CHECK(uplink.at("rtt_us") == 21349);
+}
+
+TEST_CASE("an uplink shows whether it is metered, its data, and that a cap keeps it out")
+{
+    Fixture fixture;
+    fixture.config.uplinks.listed = {{.interface = "lte",
+                                      .metered = true,
+                                      .data_cap = DataCap{.daily_bytes = 7},
+                                      .at_cap = {.action = AtCap::Action::never}}};
+    fixture.usage = {.today_bytes = 7, .cap = DataUsage::Cap::reached};
+    fixture.add_uplink("lte", "10.2.0.2", Priority::never); // as priority_of() has it
+    const json uplink = fixture.status().at("uplinks").at(0);
+    CHECK(uplink.at("metered") == true);
+    CHECK(uplink.at("data").at("today_bytes") == 7);
+    CHECK(uplink.at("data").at("reached") == true);
+    CHECK(uplink.at("state") == "unused");
+    CHECK(uplink.at("reason") == "data cap is reached");
 }
 
 TEST_CASE("before the first session there is a whole status")

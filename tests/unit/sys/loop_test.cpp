@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <sys/socket.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace braid;
@@ -306,4 +308,45 @@ TEST_CASE("a lookup may be given up at any time, also in its own callback")
         CHECK(calls == 1);
     }
     const Resolve pending{loop, "127.0.0.1", [](auto) { FAIL("given up"); }};
+}
+
+TEST_CASE("a task runs on another thread and reports on the loop")
+{
+    Loop loop;
+    const auto here = std::this_thread::get_id();
+    std::thread::id there;
+    std::string report;
+    const PoolTask task{loop,
+                        [&] {
+                            there = std::this_thread::get_id();
+                            return Status{fail(std::errc::io_error, "disk")};
+                        },
+                        [&](const Status& outcome) {
+                            CHECK(std::this_thread::get_id() == here);
+                            report = outcome.error().what;
+                        }};
+    CHECK(report.empty());
+    loop.run();
+    CHECK(report == "disk");
+    CHECK(there != here);
+}
+
+TEST_CASE("a task that has begun is waited for when it dies, and reports nothing")
+{
+    Loop loop;
+    std::atomic<bool> begun = false;
+    std::atomic<bool> ended = false;
+    {
+        const PoolTask task{loop,
+                            [&] {
+                                begun = true;
+                                std::this_thread::yield();
+                                ended = true;
+                                return Status{};
+                            },
+                            [](const Status&) { FAIL("reported"); }};
+        while (!begun) std::this_thread::yield();
+    }
+    CHECK(ended);
+    loop.run();
 }
