@@ -25,7 +25,9 @@ void LaneWatch::wake(std::size_t peer)
     if (std::exchange(watched.is_active, true)) return;
     watched.used_at = loop_.now();
     active_.push_back(peer);
-    if (!round_.pending()) round_.every(StallClock::round);
+    if (round_.pending()) return;
+    round_at_ = watched.used_at;
+    round_.every(StallClock::round);
 }
 
 void LaneWatch::lane_changed(std::size_t peer)
@@ -39,12 +41,20 @@ void LaneWatch::lane_changed(std::size_t peer)
 void LaneWatch::round()
 {
     const TimePoint now = loop_.now();
+    note_lateness(now);
     for (const std::size_t peer : std::exchange(active_, {})) {
         Watched& watched = watched_[peer];
         watched.is_active = look(now, peer, watched);
         if (watched.is_active) active_.push_back(peer);
     }
     if (active_.empty()) round_.stop();
+}
+
+void LaneWatch::note_lateness(TimePoint now)
+{
+    const Duration after = now - std::exchange(round_at_, now);
+    if (after <= StallClock::late_after) return;
+    for (const std::size_t peer : active_) watched_[peer].verdict.came_late(now, after);
 }
 
 bool LaneWatch::look(TimePoint now, std::size_t peer, Watched& watched)

@@ -60,6 +60,8 @@ private:
     void round();
     /// False when the next look is not due before wake().
     [[nodiscard]] bool look(TimePoint now, std::size_t peer, Watched& watched);
+    /// Tells the verdicts when this round comes too late.
+    void note_lateness(TimePoint now);
     void measure_pressure(TimePoint now, std::size_t peer, Watched& watched,
                           const Session& session);
     void judge(TimePoint now, std::size_t peer, Watched& watched, const Lane& lane);
@@ -70,6 +72,7 @@ private:
     std::optional<SockDiag> diag_;
     std::unordered_map<std::size_t, Watched> watched_; ///< by peer
     std::vector<std::size_t> active_;
+    TimePoint round_at_{}; ///< the last, or when they began
     Timer round_;
 };
 

@@ -22,6 +22,7 @@ public:
     static constexpr Duration lively = 4 * StallClock::round;
     /// A way that works again within this time had a gap, which is learnt; else it was dead.
     static constexpr Duration outage = 1s;
+    static constexpr Duration lateness_counts = 5s;    ///< since it was seen
     static constexpr std::size_t most_remembered = 16; ///< ways without a subflow; then the oldest
 
     struct Conviction {
@@ -34,6 +35,11 @@ public:
     /// Yields one to cut now, if any; it is then taken to be cut.
     [[nodiscard]] std::optional<Conviction> look(TimePoint now,
                                                  std::span<const mptcp::Subflow> living);
+
+    /// A look of ours came so long after the last. Who has no time for us has none for what
+    /// carries the ACKs either (emulators, a virtual machine's host): for a while all ways are
+    /// waited for that much longer.
+    void came_late(TimePoint now, Duration after);
 
     /// True while an ACK is overdue: then the next look is due.
     [[nodiscard]] bool waits() const;
@@ -56,9 +62,12 @@ private:
     void follow(TimePoint now, std::span<const mptcp::Subflow> living);
     [[nodiscard]] StallClock clock_for(TimePoint now, const Address& remote);
     void remember(TimePoint now, const Watched& gone);
+    [[nodiscard]] bool is_stalled(TimePoint now, const Watched& watched) const;
     [[nodiscard]] bool another_lives(const Watched& than) const;
 
     std::vector<Watched> watched_;
+    Duration late_by_{}; ///< the worst of late
+    TimePoint late_at_{};
     std::vector<Remembered> remembered_; ///< oldest first
 };
 

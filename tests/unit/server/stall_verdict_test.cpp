@@ -144,6 +144,21 @@ TEST_CASE("rounds that come late convict nobody")
     for (int i = 0; i < 100; ++i) CHECK_FALSE(lane.round(30ms));
 }
 
+TEST_CASE("for a while after a late look all ways are waited for that much longer")
+{
+    Lane lane = lane_of_two();
+    lane.verdict.came_late(lane.now, 40ms);
+    lane.verdict.came_late(lane.now, 15ms);
+    lane.paths[wifi].works = false;
+    CHECK_FALSE(lane.runs(80ms));
+    CHECK(lane.runs(40ms));
+    Lane later = lane_of_two();
+    later.verdict.came_late(later.now, 40ms);
+    REQUIRE_FALSE(later.runs(StallVerdict::lateness_counts));
+    later.paths[wifi].works = false;
+    CHECK(later.runs(80ms));
+}
+
 TEST_CASE("what has gone is not waited for, and what waits is looked at again")
 {
     Lane lane = lane_of_two();
