@@ -84,6 +84,7 @@ std::string describe_link(const LinkDirection& link)
            "\"burst\":" + std::to_string(set.burst_packets) + "," +
            json_number("queue_limit_bytes", link.queue_limit()) + "," +
            "\"blackhole\":" + (set.blackhole == Blackhole::on ? "true" : "false") + "," +
+           "\"stall\":" + (set.stall == Stall::on ? "true" : "false") + "," +
            "\"trace\":" + (set.trace_path.empty() ? "false" : "true") + "," +
            json_number("packets", count.packets) + "," + //
            json_number("bytes", count.bytes) + "," +
