@@ -80,6 +80,16 @@ class Route(NamedTuple):
         return 6 if ":" in self.prefix else 4
 
 
+def keep_families(lab, name, families):
+    """Takes the addresses and default routes of the other families away from an uplink."""
+    link = lab.link(name)
+    state = DeviceState(lab, link)
+    lines = [f"route del {route}" for route in state.routes if route.family not in families]
+    lines += [f"addr del {address}/{length} {{dev}}" for address, length in state.addresses
+              if (6 if ":" in address else 4) not in families]
+    ip_on_device(lab.ns(link.client), link.device, lines)
+
+
 class DeviceState:
     """What the client's host has set up on a device, to be put back after a fault."""
 
@@ -98,9 +108,6 @@ class DeviceState:
     def _show(self, *words):
         text = self._lab.run(self._link.client, ["ip", "-j", *words]).stdout
         return [entry for entry in json.loads(text or "[]") if entry]
-
-    def has(self, family):
-        return any((":" in address) == (family == 6) for address, _ in self.addresses)
 
     def restore(self):
         """Brings addresses, neighbours and default routes back to what they were, as DHCP would."""

@@ -174,7 +174,7 @@ class StrictFilter(Fault):
     """Somebody sets the device's reverse-path filter to strict (RFC 3704)."""
 
     family = 4
-    touches = frozenset({"filter"})
+    touches = frozenset({"host"})  # the setting goes with the device
 
     def _begin(self):
         keys = ("net.ipv4.conf.all.rp_filter", f"net.ipv4.conf.{self.link.device}.rp_filter")

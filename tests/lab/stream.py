@@ -21,7 +21,8 @@ class Stream:
                                        "--interval", "10ms", "--seconds", seconds, "--timeout",
                                        "600s", "--record", self._path])
         self._read = 0
-        self.numbers, self.moments = [], []  # of the messages that came back, in order
+        self.moments = []  # of the messages that came back, in order
+        self.fault = None  # the first that was not the next
         lab.wait_for(lambda: self._update() or self.moments, 10, f"{kind} to {host}")
 
     def stop(self):
@@ -37,7 +38,8 @@ class Stream:
         self._read += len(whole)
         for line in whole.splitlines():
             number, _, received = line.split()
-            self.numbers.append(int(number))
+            if int(number) != len(self.moments):
+                self.fault = self.fault or f"message {number} in place of {len(self.moments)}"
             self.moments.append(int(received) / 1e9)
 
     def longest_gap(self, begin, end):
@@ -49,14 +51,20 @@ class Stream:
                    if after > begin)
 
     def broken(self):
-        """What is wrong with the connection or its content so far; nothing when all is right."""
+        """What is wrong with the connection or its order so far; nothing when all is right. (Of
+        udp-stream it tells of each loss.)"""
         self._update()
         if self._child.poll() is not None:
             return f"the connection ended: {self._child.log_path.read_text().strip()}"
-        for expected, number in enumerate(self.numbers):
-            if number != expected:
-                return f"message {number} in place of {expected}"
-        return None
+        return self.fault
+
+    def last(self):
+        """When the last message came back."""
+        self._update()
+        return self.moments[-1]
+
+    def ended(self):
+        return self._child.poll() is not None
 
     def settle(self, timeout=10.0):
         """Waits until messages come back without delay. LabError when they do not."""

@@ -6,7 +6,7 @@ import unittest
 
 from tunnel import endpoint6
 
-from fault import DeviceState
+from fault import keep_families
 from fault_case import HOST_SEES_S, SILENT_S, FaultCase
 
 
@@ -17,11 +17,8 @@ class Ipv6Faults(FaultCase):
 
     @classmethod
     def prepare(cls):
-        for name, family in (("wifi", 4), ("lte", 6)):
-            link = cls.lab.link(name)
-            for address, length in DeviceState(cls.lab, link).addresses:
-                if (":" in address) == (family == 6):
-                    cls.lab.run("client", ["ip", "addr", "del", f"{address}/{length}", "dev", name])
+        keep_families(cls.lab, "wifi", (6,))
+        keep_families(cls.lab, "lte", (4,))
 
     def test_the_address_is_tentative_for_a_while(self):
         self.endure("address_tentative", HOST_SEES_S, "wifi")
