@@ -92,7 +92,10 @@ class Soak:
         while self.now() < self.seconds:
             while todo and todo[-1][0] <= self.now():
                 _, is_end, event = todo.pop()
-                self._end(event) if is_end else self._begin(event)
+                if is_end:
+                    self._end(event)
+                else:
+                    self._begin(event)
             self._look()
             if self.now() >= said + SAY_S:
                 said += SAY_S
@@ -119,8 +122,11 @@ class Soak:
     def _look(self):
         for problem in self.traffic.wrong():
             self._note(problem)
+        was_frozen = self.watch.is_frozen()
         if freeze := self.watch.freeze(self.traffic.last_progress(), time.monotonic()):
             self._note(freeze)
+        elif was_frozen and not self.watch.is_frozen():
+            print(f"{self.now():8.1f} s: moves again", flush=True)
         self.gaps.measure(self.traffic.streams(), time.monotonic())
 
     def _end_well(self):

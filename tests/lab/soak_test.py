@@ -61,6 +61,7 @@ class Freezes(unittest.TestCase):
         self.assertTrue(self.watch.freeze({"udp": 10, "tcp": 10.5}, 12.1))
         self.assertIsNone(self.watch.freeze({"udp": 10, "tcp": 10.5}, 12.6))
         self.assertIsNone(self.watch.freeze({"udp": 13, "tcp": 13}, 13.1))
+        self.assertFalse(self.watch.is_frozen())
         self.assertTrue(self.watch.freeze({"udp": 13, "tcp": 13}, 15.1))
 
     def test_without_any_uplink_nothing_can_move(self):

@@ -35,6 +35,10 @@ class Watch:
         if self._well() and self._cut_since is not None:
             self._last_cut, self._cut_end, self._cut_since = now - self._cut_since, now, None
 
+    def is_frozen(self):
+        """Whether the freeze that was told of lasts."""
+        return bool(self._frozen)
+
     def works_besides(self, link):
         """Whether any other uplink has no fault."""
         return any(name != link for name in self._well())
@@ -43,7 +47,7 @@ class Watch:
         return [name for name, faults in self._faults.items() if not faults]
 
     def freeze(self, last_progress, now):
-        """Yields a text when a freeze has just begun, once until all traffic moves again;
+        """Yields a text when a freeze has just begun, once until all that froze moves again;
         `last_progress` is {kind: when it last moved}."""
         self._frozen = {kind for kind in self._frozen if now - last_progress.get(kind, now)
                         >= FREEZE_S}
