@@ -1,4 +1,4 @@
-"""What every fault of a link is: something that begins and ends, and what it means to who uses it."""
+"""What every fault of a link is: it begins and ends, and means something to who uses the link."""
 
 import json
 from typing import NamedTuple

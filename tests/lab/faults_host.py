@@ -107,7 +107,8 @@ class GatewayChanged(HostFault):
 
     def _change(self):
         new = {4: self.link.gateway4[:-1] + "254", 6: self.link.gateway6[:-1] + "fe"}
-        self.ip_router(f"addr replace {new[4]}/24 {{dev}}", f"addr replace {new[6]}/64 {{dev}} nodad")
+        self.ip_router(f"addr replace {new[4]}/24 {{dev}}",
+                       f"addr replace {new[6]}/64 {{dev}} nodad")
         self.ip(*(f"neigh replace {gateway} lladdr {self.nobody} {{dev}} nud permanent"
                   for gateway in (self.link.gateway4, self.link.gateway6)))
         self.replace_routes(new)

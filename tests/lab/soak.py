@@ -5,8 +5,8 @@
 
 The same minutes and seed give the same uplinks and the same faults at the same times. Every byte is
 checked; a freeze is that traffic stands still for 2 s although an uplink has been working for 2 s
-(see Watch). Prints what it finds as it finds it, keeps logs of it in a folder, and ends with a table
-of the longest gaps by fault. Exit status 1 when something was wrong.
+(see Watch). Prints what it finds as it finds it, keeps logs of it in a folder, and ends with
+tables of the longest gaps by fault. Exit status 1 when something was wrong.
 """
 
 import argparse

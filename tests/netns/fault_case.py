@@ -1,4 +1,4 @@
-"""One tunnel and one inner connection for a class of tests, each of which is a fault and its end."""
+"""One tunnel and one inner connection for a class of tests, each of them a fault and its end."""
 
 import time
 import unittest
