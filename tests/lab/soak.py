@@ -160,6 +160,8 @@ class Soak:
             for protocol in ("t", "M"):  # subflows, and the connections that they belong to
                 shown = self.lab.run(program.role, ["ss", f"-nai{protocol}"], check=False)
                 facts[f"{program.name}-ss-{protocol}"] = shown.stdout
+            counters = self.lab.run(program.role, ["nstat", "-asz"], check=False)
+            facts[f"{program.name}-counters"] = counters.stdout
         for name, text in facts.items():
             (folder / name).write_text(text)
 
