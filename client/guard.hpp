@@ -8,6 +8,7 @@
 #include "common/crypto/probe.hpp"
 #include "common/session/ack_due.hpp"
 #include "common/session/lane.hpp"
+#include "common/session/lateness.hpp"
 #include "common/sys/fd.hpp"
 #include "common/sys/loop.hpp"
 #include "common/sys/mptcp.hpp"
@@ -98,7 +99,7 @@ private:
     void open_socket(Watched& watched);
     void on_echo(Watched& watched);
     void watch_for_freeze(TimePoint now);
-    [[nodiscard]] bool another_works(const Watched& than) const;
+    [[nodiscard]] Refuge refuge_from(TimePoint now, const Watched& from) const;
     [[nodiscard]] bool active(TimePoint now) const { return now - active_at_ < active_for; }
 
     Loop& loop_;
@@ -110,6 +111,8 @@ private:
     std::uint64_t packets_ = 0; ///< of the lane, at the last look
     TimePoint active_at_{};
     bool close_look_ = false;
+    Lateness lateness_;
+    TimePoint due_at_{}; ///< the next round
     bool one_way_ = false;
     bool enabled_ = true;
     Timer round_;

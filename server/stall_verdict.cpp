@@ -37,27 +37,13 @@ std::optional<StallVerdict::Conviction> StallVerdict::look(TimePoint now,
                               .progressed = progressed});
     }
     const auto stalled = std::ranges::find_if(watched_, [&](const Watched& each) {
-        return is_stalled(now, each) && another_lives(each);
+        return each.clock.stalled(lateness_.of_late(now)) && another_lives(each);
     });
     if (stalled == watched_.end()) return std::nullopt;
     const Conviction conviction{stalled->local, stalled->remote, stalled->clock.silent()};
     remember(now, *stalled);
     watched_.erase(stalled);
     return conviction;
-}
-
-void StallVerdict::came_late(TimePoint now, Duration after)
-{
-    if (after < late_by_ && now - late_at_ < lateness_counts) return;
-    late_by_ = after;
-    late_at_ = now;
-}
-
-bool StallVerdict::is_stalled(TimePoint now, const Watched& watched) const
-{
-    const Duration late_by = now - late_at_ < lateness_counts ? late_by_ : Duration::zero();
-    const StallClock& clock = watched.clock;
-    return clock.stalled() && clock.silent() >= clock.patience() + late_by;
 }
 
 bool StallVerdict::waits() const

@@ -4,6 +4,7 @@
 #include "common/base/ip.hpp"
 #include "common/base/time.hpp"
 #include "common/session/ack_due.hpp"
+#include "common/session/lateness.hpp"
 #include "common/session/stall_clock.hpp"
 #include "common/sys/mptcp.hpp"
 
@@ -22,7 +23,6 @@ public:
     static constexpr Duration lively = 4 * StallClock::round;
     /// A way that works again within this time had a gap, which is learnt; else it was dead.
     static constexpr Duration outage = 1s;
-    static constexpr Duration lateness_counts = 5s;    ///< since it was seen
     static constexpr std::size_t most_remembered = 16; ///< ways without a subflow; then the oldest
 
     struct Conviction {
@@ -36,10 +36,8 @@ public:
     [[nodiscard]] std::optional<Conviction> look(TimePoint now,
                                                  std::span<const mptcp::Subflow> living);
 
-    /// A look of ours came so long after the last. Who has no time for us has none for what
-    /// carries the ACKs either (emulators, a virtual machine's host): for a while all ways are
-    /// waited for that much longer.
-    void came_late(TimePoint now, Duration after);
+    /// A look came so much later than it was due.
+    void came_late(TimePoint now, Duration by) { lateness_.note(now, by); }
 
     /// True while an ACK is overdue: then the next look is due.
     [[nodiscard]] bool waits() const;
@@ -62,12 +60,10 @@ private:
     void follow(TimePoint now, std::span<const mptcp::Subflow> living);
     [[nodiscard]] StallClock clock_for(TimePoint now, const Address& remote);
     void remember(TimePoint now, const Watched& gone);
-    [[nodiscard]] bool is_stalled(TimePoint now, const Watched& watched) const;
     [[nodiscard]] bool another_lives(const Watched& than) const;
 
     std::vector<Watched> watched_;
-    Duration late_by_{}; ///< the worst of late
-    TimePoint late_at_{};
+    Lateness lateness_;
     std::vector<Remembered> remembered_; ///< oldest first
 };
 

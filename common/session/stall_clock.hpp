@@ -51,9 +51,10 @@ public:
     /// A silence of this length was none of a dead path.
     void learn(Duration silence) { gap_ = std::clamp(silence, gap_, most_patience); }
 
-    [[nodiscard]] bool stalled() const noexcept
+    /// `more` patience than usual.
+    [[nodiscard]] bool stalled(Duration more = {}) const noexcept
     {
-        return !late_ && overdue_ > 0 && silent_ >= patience();
+        return !late_ && overdue_ > 0 && silent_ >= patience() + more;
     }
     /// Since the first answer was overdue, in rounds that came in time.
     [[nodiscard]] Duration silent() const noexcept { return silent_; }

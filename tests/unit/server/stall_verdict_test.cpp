@@ -154,7 +154,7 @@ TEST_CASE("for a while after a late look all ways are waited for that much longe
     CHECK(lane.runs(40ms));
     Lane later = lane_of_two();
     later.verdict.came_late(later.now, 40ms);
-    REQUIRE_FALSE(later.runs(StallVerdict::lateness_counts));
+    REQUIRE_FALSE(later.runs(Lateness::counts_for));
     later.paths[wifi].works = false;
     CHECK(later.runs(80ms));
 }
