@@ -15,7 +15,7 @@ constexpr std::uint8_t tcp_established = 1;
 
 /// So long ACKs may be overdue while probes come back: the kernel's own retransmission, which
 /// comes first, may be lost too.
-constexpr Duration stuck_after = 500ms;
+constexpr Duration stuck_after = 250ms;
 /// After an outage the kernel's next retransmission is seconds away.
 constexpr Duration stuck_after_outage = 100ms;
 constexpr Duration after_outage = 3s;
@@ -50,6 +50,7 @@ void Guard::attach(const Lane& lane, ProbeKeys keys)
     lane_ = &lane;
     keys_ = std::move(keys);
     freeze_ = {};
+    hole_ = {};
     packets_ = 0;
     for (auto& each : watched_) {
         each->health.new_lane();
@@ -130,7 +131,7 @@ void Guard::round()
     round_.once(std::chrono::duration_cast<std::chrono::milliseconds>(pause));
     if (changed) listener_.on_health_changed();
     listener_.on_round(now);
-    watch_for_freeze(now);
+    if (is_frozen(now)) listener_.on_lane_frozen();
 }
 
 void Guard::look_at_lane(TimePoint now)
@@ -259,7 +260,7 @@ void Guard::on_echo(Watched& watched)
     if (watched.health.health() != before) listener_.on_health_changed();
 }
 
-void Guard::watch_for_freeze(TimePoint now)
+bool Guard::is_frozen(TimePoint now)
 {
     const auto works = std::ranges::find_if(watched_, [&](const auto& each) {
         return each->subflow && each->health.probes_pass() &&
@@ -271,7 +272,12 @@ void Guard::watch_for_freeze(TimePoint now)
                                            .path_works = path_works,
                                            .rtt = path_works ? (*works)->health.rtt() : 0ms});
     if (advice == FreezeWatch::Advice::ping) listener_.on_ping_due();
-    if (advice == FreezeWatch::Advice::frozen) listener_.on_lane_frozen();
+    if (advice == FreezeWatch::Advice::frozen) return true;
+    const bool in_flight = std::ranges::any_of(watched_, [](const auto& each) {
+        return each->subflow && (each->subflow->unacked > 0 || each->subflow->notsent_bytes > 0);
+    });
+    const auto unacked = mptcp::without_data_ack(lane_->fd());
+    return !one_way_ && unacked && hole_.look(now, {.unacked = *unacked, .in_flight = in_flight});
 }
 
 } // namespace braid

@@ -7,6 +7,7 @@
 #include "common/base/ip.hpp"
 #include "common/crypto/probe.hpp"
 #include "common/session/ack_due.hpp"
+#include "common/session/hole_watch.hpp"
 #include "common/session/lane.hpp"
 #include "common/session/lateness.hpp"
 #include "common/sys/fd.hpp"
@@ -98,7 +99,8 @@ private:
     void probe(TimePoint now, Watched& watched);
     void open_socket(Watched& watched);
     void on_echo(Watched& watched);
-    void watch_for_freeze(TimePoint now);
+    /// True when the lane has to be given up.
+    [[nodiscard]] bool is_frozen(TimePoint now);
     [[nodiscard]] Refuge refuge_from(TimePoint now, const Watched& from) const;
     [[nodiscard]] bool active(TimePoint now) const { return now - active_at_ < active_for; }
 
@@ -108,6 +110,7 @@ private:
     std::optional<ProbeKeys> keys_;
     std::vector<std::unique_ptr<Watched>> watched_;
     FreezeWatch freeze_;
+    HoleWatch hole_;
     std::uint64_t packets_ = 0; ///< of the lane, at the last look
     TimePoint active_at_{};
     bool close_look_ = false;

@@ -32,6 +32,10 @@ class PathFaults(FaultCase):
     def test_the_carrier_forgets_its_mappings_without_a_word(self):
         self.endure("nat_timeout", SILENT_S)
 
+
+class RadioFaults(FaultCase):
+    """In a tunnel of its own: what is learnt here makes the guard more patient for a while."""
+
     def test_packets_are_lost_in_bursts(self):
         self.endure("burst_loss", 3 * SILENT_S)  # nobody promises to hide a bad link
 
