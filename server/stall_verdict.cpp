@@ -37,7 +37,7 @@ std::optional<StallVerdict::Conviction> StallVerdict::look(TimePoint now,
                               .progressed = progressed});
     }
     const auto stalled = std::ranges::find_if(watched_, [&](const Watched& each) {
-        return each.clock.stalled(lateness_.of_late(now)) && another_lives(each);
+        return each.clock.stalled(lateness_.of_late(now) + acks_only) && another_lives(each);
     });
     if (stalled == watched_.end()) return std::nullopt;
     const Conviction conviction{stalled->local, stalled->remote, stalled->clock.silent()};

@@ -20,6 +20,8 @@ namespace braid {
 class StallVerdict {
 public:
     /// A subflow is only cut for the sake of another that has been silent for less than this.
+    /// More patience than the client, which has probes besides.
+    static constexpr Duration acks_only = 20ms;
     static constexpr Duration lively = 4 * StallClock::round;
     /// A way that works again within this time had a gap, which is learnt; else it was dead.
     static constexpr Duration outage = 1s;

@@ -98,7 +98,7 @@ TEST_CASE("a subflow that swallows everything is convicted soon, for the sake of
     CHECK(convicted->local == own);
     CHECK(convicted->remote == endpoint(wifi));
     CHECK(convicted->silent >= StallClock::least_patience);
-    CHECK(lane.now - cut <= 80ms);
+    CHECK(lane.now - cut <= 100ms);
 }
 
 TEST_CASE("the last living subflow is never convicted")
@@ -151,12 +151,12 @@ TEST_CASE("for a while after a late look all ways are waited for that much longe
     lane.verdict.came_late(lane.now, 15ms);
     lane.paths[wifi].works = false;
     CHECK_FALSE(lane.runs(80ms));
-    CHECK(lane.runs(40ms));
+    CHECK(lane.runs(60ms));
     Lane later = lane_of_two();
     later.verdict.came_late(later.now, 40ms);
     REQUIRE_FALSE(later.runs(Lateness::counts_for));
     later.paths[wifi].works = false;
-    CHECK(later.runs(80ms));
+    CHECK(later.runs(100ms));
 }
 
 TEST_CASE("what has gone is not waited for, and what waits is looked at again")
@@ -198,5 +198,5 @@ TEST_CASE("an outage of seconds is no gap: the next one is found as soon")
     lane.add(wifi);
     REQUIRE_FALSE(lane.runs(200ms));
     lane.paths[wifi].works = false;
-    CHECK(lane.runs(100ms));
+    CHECK(lane.runs(120ms));
 }
