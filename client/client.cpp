@@ -267,8 +267,7 @@ void Client::on_uplinks_changed()
     for (const Uplink& uplink : monitor_->uplinks())
         spdlog::debug("uplink={} running={} addresses={}", uplink.interface, uplink.running,
                       uplink.addresses.size());
-    if (const auto loosened = host_.loosen_filters(monitor_->uplinks()); !loosened)
-        spdlog::warn("rp_filter not loosened reason=\"{}\"", loosened.error().text());
+    loosen_filters();
     if (monitor_->take_tun_revival() && established_) {
         spdlog::warn("tun was set down and up by somebody else: routes are set again");
         if (const auto applied = host_.apply(tunnel_); !applied)
@@ -311,8 +310,16 @@ void Client::on_tun_lost(const Error& reason)
     give_up(ExitCode::failure, reason);
 }
 
+void Client::loosen_filters()
+{
+    const auto loosened = host_.loosen_filters(monitor_->uplinks());
+    if (!loosened && filter_log_.allows(loop_.now()))
+        spdlog::warn("rp_filter not loosened reason=\"{}\"", loosened.error().text());
+}
+
 void Client::poll()
 {
+    loosen_filters(); // somebody may have set one since
     if (bond_.poll()) upgrade_later();
     if (!has_lane()) return;
     usage_.count(bond_.ledger(), monitor_->uplinks());

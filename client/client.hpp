@@ -113,6 +113,7 @@ private:
     [[nodiscard]] bool has_lane() const { return session_ && session_->lane() != nullptr; }
     void retry(const Error& reason);
     void give_up(ExitCode code, const Error& reason);
+    void loosen_filters();
     void poll();
     [[nodiscard]] std::vector<RankedUplink> ranked_uplinks() const;
 
@@ -141,6 +142,7 @@ private:
     TimePoint established_at_{};
     bool was_up_ = false;
     std::string last_error_;
+    LogLimit filter_log_{3, 1min};
     ExitCode exit_code_ = ExitCode::ok;
 };
 

@@ -4,6 +4,7 @@
 #include "common/base/ip.hpp"
 #include "common/base/time.hpp"
 #include "common/session/ack_due.hpp"
+#include "common/session/lateness.hpp"
 #include "common/session/stall_clock.hpp"
 #include "common/sys/mptcp.hpp"
 
@@ -35,6 +36,9 @@ public:
     [[nodiscard]] std::optional<Conviction> look(TimePoint now,
                                                  std::span<const mptcp::Subflow> living);
 
+    /// A look came so much later than it was due.
+    void came_late(TimePoint now, Duration by) { lateness_.note(now, by); }
+
     /// True while an ACK is overdue: then the next look is due.
     [[nodiscard]] bool waits() const;
 
@@ -59,6 +63,7 @@ private:
     [[nodiscard]] bool another_lives(const Watched& than) const;
 
     std::vector<Watched> watched_;
+    Lateness lateness_;
     std::vector<Remembered> remembered_; ///< oldest first
 };
 

@@ -305,6 +305,12 @@ void Lane::close(CloseReason reason)
     ::shutdown(fd_.get(), SHUT_WR);
 }
 
+void Lane::abort()
+{
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    (void)::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 bool Lane::seal(std::span<const Bytes> segments)
 {
     if (fault_) return false;

@@ -76,6 +76,8 @@ public:
     void send_message(const Message& message);
     /// Asks the peer for a sign of life through the lane.
     void ping();
+    /// What it holds is not sent any more: with its end the peer gets a reset (MP_FASTCLOSE).
+    void abort();
     /// Sends Close as well as possible without waiting.
     void close(CloseReason reason);
 

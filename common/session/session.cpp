@@ -25,7 +25,11 @@ void Session::open_lane(Fd fd, Lane::Keys keys, Bytes received)
 
 void Session::drop_lanes()
 {
-    while (!lanes_.empty()) remove(lanes_.begin());
+    while (!lanes_.empty()) {
+        lanes_.front()->abort();
+        remove(lanes_.begin());
+    }
+    stale_timer_.once(stale_after);
 }
 
 void Session::send()

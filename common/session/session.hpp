@@ -37,7 +37,7 @@ public:
 
     /// Makes a lane from a connection whose first messages are done (see Lane).
     void open_lane(Fd fd, Lane::Keys keys, Bytes received);
-    /// Gives up all lanes, without a word to the peer and without a call of the listener.
+    /// Gives up all lanes with what they hold, by a reset, and without a call of the listener.
     void drop_lanes();
 
     /// Queues a packet towards the peer; send() sends it.

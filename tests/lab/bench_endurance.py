@@ -10,7 +10,7 @@ import time
 
 from bench_columns import BULK_PORT, TunnelColumn, now_ns
 from bench_runs import gaps_ms
-from faults import FAULTS, NO_FAULT
+from bench_faults import FAULTS, NO_FAULT
 from lab import TRAFFIC, LabError
 from tunnel import Tunnel
 
