@@ -332,9 +332,11 @@ std::vector<RankedUplink> Client::ranked_uplinks() const
     if (!monitor_) return ranked;
     for (const Uplink& uplink : monitor_->uplinks()) {
         const auto config = uplink_config(config_.uplinks, uplink.interface);
+        const auto cap = usage_.usage(config).cap;
         ranked.push_back({.uplink = uplink,
-                          .priority = priority_of(config, usage_.usage(config).cap),
-                          .metered = config.metered});
+                          .priority = priority_of(config, cap),
+                          .metered = config.metered,
+                          .limit_bps = limit_of(config, cap)});
     }
     return ranked;
 }

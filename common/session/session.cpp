@@ -37,6 +37,16 @@ void Session::send()
     if (!lanes_.empty()) lanes_.back()->send_packets(queue_);
 }
 
+void Session::hold()
+{
+    for (const auto& lane : lanes_) lane->hold();
+}
+
+void Session::release()
+{
+    for (const auto& lane : lanes_) lane->release();
+}
+
 void Session::send_message(const Message& message)
 {
     if (!lanes_.empty()) lanes_.back()->send_message(message);

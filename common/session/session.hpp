@@ -43,6 +43,9 @@ public:
     /// Queues a packet towards the peer; send() sends it.
     void enqueue(QueuedPacket packet) { queue_.push(std::move(packet)); }
     void send();
+    /// All lanes neither read nor take packets, until release(). See Lane.
+    void hold();
+    void release();
     void send_message(const Message& message);
     void ping();
     void close(CloseReason reason);
