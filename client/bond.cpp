@@ -269,10 +269,9 @@ void Bond::watch(const std::vector<WantedSubflow>& ways)
 std::string Bond::why_forsaken(const std::vector<WantedSubflow>& plan) const
 {
     const auto ranked = [&](const std::string& interface) {
-        return std::ranges::find(uplinks_, interface,
-                                 [](const RankedUplink& each) -> const std::string& {
-                                     return each.uplink.interface;
-                                 });
+        return std::ranges::find(
+            uplinks_, interface,
+            [](const RankedUplink& each) -> const std::string& { return each.uplink.interface; });
     };
     if (driver_) {
         // A dead uplink may come back to the lane; one that is never to be used must not carry it.

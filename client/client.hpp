@@ -41,7 +41,7 @@ public:
 
     /// What the guard finds of one uplink.
     struct PathView {
-        Duration rtt{}; ///< 0: not known
+        Duration rtt{};  ///< 0: not known
         double loss = 0; ///< of probes
         bool probes_pass = false;
     };

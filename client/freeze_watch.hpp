@@ -14,8 +14,8 @@ public:
     static constexpr Duration frozen_after = 1500ms;
 
     struct Look {
-        bool in_use = false;    ///< packets went through the lane, or wait for it
-        TimePoint heard_at{};   ///< a byte came out of the lane
+        bool in_use = false;     ///< packets went through the lane, or wait for it
+        TimePoint heard_at{};    ///< a byte came out of the lane
         bool path_works = false; ///< probes come back over an uplink that the lane uses
         Duration rtt{};          ///< of that uplink, as loaded as it is
     };

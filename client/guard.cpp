@@ -160,14 +160,14 @@ void Guard::look_at_subflow(TimePoint now, Watched& watched,
     const bool same = before && before->local == found->local;
     if (!same) watched.ack_due = {};
     watched.ack_due.look(now, found->bytes_sent - found->bytes_retransmitted, found->bytes_acked);
-    const Duration rtt = std::max<Duration>(std::chrono::microseconds{found->rtt_us},
-                                            watched.health.rtt());
+    const Duration rtt =
+        std::max<Duration>(std::chrono::microseconds{found->rtt_us}, watched.health.rtt());
     const bool overdue = watched.ack_due.overdue(now, rtt);
     // That it was established is an answer too.
     const bool progressed = !same || before->delivered != found->delivered;
-    const std::uint64_t carried =
-        same ? found->bytes_sent - before->bytes_sent + found->bytes_received - before->bytes_received
-             : 0;
+    const std::uint64_t carried = same ? found->bytes_sent - before->bytes_sent +
+                                             found->bytes_received - before->bytes_received
+                                       : 0;
     watched.health.subflow(now, progressed, overdue ? std::max(found->unacked, 1u) : 0, carried);
     const bool heard = same && before->bytes_received != found->bytes_received;
     if (heard) watched.health.heard(now);
@@ -195,8 +195,8 @@ bool Guard::judge(TimePoint now)
 bool Guard::is_stuck(TimePoint now, const Watched& watched) const
 {
     if (!watched.stuck_since || !watched.health.probes_pass()) return false;
-    const bool probes_come = watched.health.health() == Health::good ||
-                             watched.health.health() == Health::poor;
+    const bool probes_come =
+        watched.health.health() == Health::good || watched.health.health() == Health::poor;
     const bool outage_ended = now - watched.health.outage_ended_at() < after_outage;
     const Duration limit = outage_ended ? stuck_after_outage : stuck_after;
     return probes_come && now - *watched.stuck_since >= limit + 4 * watched.health.rtt();
@@ -235,11 +235,13 @@ void Guard::open_socket(Watched& watched)
 {
     const GuardedPath& path = watched.path;
     auto fd = udp::connect(path.interface, path.local, path.remote);
-    if (!fd) return spdlog::debug("no probes uplink={} reason=\"{}\"", path.interface,
-                                  fd.error().text());
+    if (!fd)
+        return spdlog::debug("no probes uplink={} reason=\"{}\"", path.interface,
+                             fd.error().text());
     watched.watch.reset();
     watched.fd = std::move(*fd);
-    watched.watch.emplace(loop_, watched.fd.get(), [this, &watched](Interest) { on_echo(watched); });
+    watched.watch.emplace(loop_, watched.fd.get(),
+                          [this, &watched](Interest) { on_echo(watched); });
     watched.watch->want({.readable = true});
 }
 

@@ -62,8 +62,7 @@ Duration PathHealth::pace(TimePoint now, PathUse use) const
         if (now - answered_at_ < searching_long_after || number_ < burst) return searching_pace;
         return metered_ ? metered_searching_pace : long_searching_pace;
     }
-    if (overdue(now) > 0)
-        return pending_.size() < burst ? confirming_pace : searching_pace;
+    if (overdue(now) > 0) return pending_.size() < burst ? confirming_pace : searching_pace;
     if (use == PathUse::carrying && (!metered_ || metered_budget_ >= probe_cost))
         return carrying_pace;
     if (metered_) return metered_ready_pace;
@@ -151,8 +150,7 @@ void PathHealth::tick(TimePoint now, Refuge refuge, Duration lateness)
 {
     clock_.tick(now, {.overdue = overdue(now), .progressed = answered_since_tick_});
     answered_since_tick_ = false;
-    if (health_ == Health::lost && now - health_since_ >= trial_after)
-        become(now, Health::unknown);
+    if (health_ == Health::lost && now - health_since_ >= trial_after) become(now, Health::unknown);
     if (!lives()) return;
     const bool stalled = clock_.stalled(lateness + more_patience(now, refuge));
     if (stalled && refuge != Refuge::none) {

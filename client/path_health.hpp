@@ -116,7 +116,7 @@ private:
     bool probes_pass_ = false;
     std::uint32_t overdue_acks_ = 0;
     int echoes_in_a_row_ = 0; ///< since the last probe that had none
-    Duration silence_{}; ///< the longest since the path was called lost
+    Duration silence_{};      ///< the longest since the path was called lost
     TimePoint outage_ended_at_{};
     double metered_budget_ = 0; ///< bytes
     Duration srtt_{};

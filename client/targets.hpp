@@ -11,9 +11,9 @@ namespace braid {
 constexpr std::size_t most_targets = 32;
 
 /// Every pair of server address and uplink that has an address of its family: uplinks by
-/// priority, in the user's order, those that are lost last; for each server address all uplinks, so that the second try
-/// already leaves by another uplink. Uplinks that are `never` are left out; at most
-/// most_targets.
+/// priority, in the user's order, those that are lost last; for each server address all uplinks, so
+/// that the second try already leaves by another uplink. Uplinks that are `never` are left out; at
+/// most most_targets.
 [[nodiscard]] std::vector<Target> plan_targets(const std::vector<RankedUplink>& uplinks,
                                                const std::vector<Endpoint>& servers);
 

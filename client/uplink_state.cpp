@@ -38,8 +38,7 @@ UplinkState with_subflow(const UplinkFacts& facts)
         return {.state = "active",
                 .reason = "backup, carries traffic because no better uplink works",
                 .cause = {}};
-    return {
-        .state = "standby", .reason = "works, used when no better uplink does", .cause = {}};
+    return {.state = "standby", .reason = "works, used when no better uplink does", .cause = {}};
 }
 
 } // namespace

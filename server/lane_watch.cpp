@@ -56,7 +56,8 @@ void LaneWatch::note_lateness(TimePoint now)
 {
     const Duration after = now - std::exchange(round_at_, now);
     if (after <= StallClock::late_after) return;
-    for (const std::size_t peer : active_) watched_[peer].verdict.came_late(now, after - StallClock::round);
+    for (const std::size_t peer : active_)
+        watched_[peer].verdict.came_late(now, after - StallClock::round);
 }
 
 bool LaneWatch::look(TimePoint now, std::size_t peer, Watched& watched)

@@ -15,7 +15,7 @@ namespace braid {
 /// (write_seq and snd_una, RFC 8684 3.3.2), and no subflow has anything in flight or waiting.
 class HoleWatch {
 public:
-    static constexpr Duration convicts_after = 1s; ///< of such time
+    static constexpr Duration convicts_after = 1s;  ///< of such time
     static constexpr Duration longest_round = 12ms; ///< what a late look counts for
 
     struct Look {

@@ -64,7 +64,7 @@ struct Subflow {
     std::uint32_t rtt_us = 0;
     std::uint32_t unacked = 0; ///< segments in flight
     std::uint32_t notsent_bytes = 0;
-    std::uint32_t delivered = 0; ///< segments acknowledged, selectively too: moves with every ACK
+    std::uint32_t delivered = 0;   ///< segments acknowledged, selectively too: moves with every ACK
     std::uint64_t bytes_acked = 0; ///< in order
     std::uint64_t bytes_received = 0;
     std::uint64_t bytes_sent = 0; ///< with retransmissions

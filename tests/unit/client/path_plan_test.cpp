@@ -127,7 +127,8 @@ TEST_CASE("health decides too: what is lost is left out, what stalls stands by")
              {Policy::handover, {{primary, stalled}, {backup, stalled}}, "up1 up2*"},
              {Policy::handover, {{primary, poor}, {backup, good}}, "up1 up2*"},
              {Policy::interactive, {{primary, poor}, {backup, good}}, "up1 up2"},
-             {Policy::interactive, {{primary, poor}, {primary, good}, {backup, good}},
+             {Policy::interactive,
+              {{primary, poor}, {primary, good}, {backup, good}},
               "up1 up2 up3*"},
              {Policy::interactive, {{primary, stalled}, {backup, good}}, "up1* up2"},
          }) {
@@ -164,8 +165,8 @@ TEST_CASE("a secondary uplink takes part while the primary ones are full")
     const std::vector<RankedUplink> uplinks{ranked(1, primary), ranked(2, secondary),
                                             ranked(3, backup)};
     const auto plan = [&](Policy policy, bool full) {
-        return names(plan_subflows(uplinks, {.policy = policy, .primaries_full = full}, server,
-                                   {server}));
+        return names(
+            plan_subflows(uplinks, {.policy = policy, .primaries_full = full}, server, {server}));
     };
     CHECK(plan(Policy::aggregate, false) == "up1 up2* up3*");
     CHECK(plan(Policy::aggregate, true) == "up1 up2 up3*");

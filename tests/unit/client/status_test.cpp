@@ -142,9 +142,9 @@ TEST_CASE("an uplink without a subflow says what is missing")
                   "no usable address"},
              Case{"no route", [](Fixture&, Uplink&uplink) { uplink.route_v4 = false; }, "down",
                   "no default route"},
-             Case{"silent", [](Fixture&fixture, Uplink&) {
-                      fixture.uplinks.back().health = Health::lost;
-                  }, "lost", "the server does not answer over it"},
+             Case{"silent",
+                  [](Fixture&fixture, Uplink&) { fixture.uplinks.back().health = Health::lost; },
+                  "lost", "the server does not answer over it"},
              Case{"no session", [](Fixture&fixture, Uplink&) { fixture.established = false; },
                   "connecting", "no session with the server"},
              Case{"plain TCP", [](Fixture&fixture, Uplink&) { fixture.mptcp = false; }, "idle",

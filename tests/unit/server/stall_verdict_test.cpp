@@ -169,7 +169,8 @@ TEST_CASE("what has gone is not waited for, and what waits is looked at again")
     CHECK_FALSE(lane.verdict.waits());
 }
 
-TEST_CASE("a way that twice works again within a second has gaps, which are waited for from then on")
+TEST_CASE(
+    "a way that twice works again within a second has gaps, which are waited for from then on")
 {
     Lane lane = lane_of_two();
     std::string way = wifi;
