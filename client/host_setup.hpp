@@ -4,7 +4,7 @@
 
 #include "client/config.hpp"
 #include "client/routes.hpp"
-#include "client/uplink_monitor.hpp"
+#include "client/link_table.hpp"
 #include "common/admin/state_file.hpp"
 #include "common/sys/tun.hpp"
 #include "common/wire/message.hpp"

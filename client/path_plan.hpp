@@ -3,7 +3,7 @@
 
 #include "client/config.hpp"
 #include "client/path_health.hpp"
-#include "client/uplink_monitor.hpp"
+#include "client/link_table.hpp"
 #include "common/base/ip.hpp"
 
 #include <optional>

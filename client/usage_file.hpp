@@ -4,7 +4,7 @@
 #include "client/data_usage.hpp"
 #include "client/path_plan.hpp"
 #include "client/traffic_ledger.hpp"
-#include "client/uplink_monitor.hpp"
+#include "client/link_table.hpp"
 #include "common/sys/loop.hpp"
 
 #include <cstdint>
