@@ -1,6 +1,7 @@
 #include "client/bond.hpp"
 
 #include "client/uplink_state.hpp"
+#include "common/session/lane_socket.hpp"
 #include "common/sys/mptcp.hpp"
 
 #include <algorithm>
@@ -12,6 +13,11 @@ namespace braid {
 namespace {
 
 constexpr std::uint8_t tcp_established = 1;
+
+/// What comes in after a lane has stopped to read is its window. One of a quarter of a second keeps
+/// the rests short, and is still more than what most round trips need.
+constexpr std::uint64_t windows_per_second = 4;
+constexpr std::size_t least_window = 16 * 1024;
 
 std::string gap_text(const std::optional<Duration>& gap)
 {
@@ -26,10 +32,12 @@ Bond::Bond(Loop& loop, Listener& listener)
     : loop_(loop),
       listener_(listener),
       guard_(loop, static_cast<Guard::Listener&>(*this)),
-      useless_timer_(loop, [this] {
-          if (const auto reason = std::exchange(useless_, std::nullopt))
-              listener_.on_lane_useless(*reason);
-      })
+      useless_timer_(loop,
+                     [this] {
+                         if (const auto reason = std::exchange(useless_, std::nullopt))
+                             listener_.on_lane_useless(*reason);
+                     }),
+      limit_timer_(loop, [this] { keep_limits(); })
 {
 }
 
@@ -62,12 +70,15 @@ void Bond::attach(Session& session, const Connected& connected, ProbeKeys keys)
     if (pm_ && token)
         driver_.emplace(loop_, *pm_, fd, *token, connected.local, connected.target.backup);
     guard_.attach(*session.lane(), std::move(keys));
+    window_ = 0;
+    if (!limits_.none()) limit_timer_.once(0ms);
 }
 
 void Bond::detach()
 {
     useless_timer_.stop();
     useless_.reset();
+    limit_timer_.stop();
     guard_.detach();
     driver_.reset();
     session_ = nullptr;
@@ -85,8 +96,25 @@ void Bond::begin()
 void Bond::set_uplinks(std::vector<RankedUplink> uplinks)
 {
     uplinks_ = std::move(uplinks);
-    for (RankedUplink& each : uplinks_) each.health = guard_.health(each.uplink.interface);
+    limits_.set(uplinks_);
+    for (RankedUplink& each : uplinks_) {
+        each.health = guard_.health(each.uplink.interface);
+        each.spent = limits_.spent(each.uplink.interface);
+    }
+    if (session_ && !limit_timer_.pending()) keep_limits();
     update();
+}
+
+void Bond::keep_limits()
+{
+    const auto living = subflows();
+    ledger_.update(living);
+    if (limits_.look(loop_.now(), ledger_)) update();
+    if (limits_.exhausted(uplinks_, living))
+        session_->hold();
+    else
+        session_->release();
+    if (!limits_.none()) limit_timer_.once(limits_.all_full() ? Guard::idle_round : limit_round);
 }
 
 void Bond::configure(Policy policy, bool guarded)
@@ -144,6 +172,21 @@ std::vector<SubflowView> Bond::subflows() const
     return plain;
 }
 
+void Bond::bound_window(const std::vector<WantedSubflow>& plan)
+{
+    std::vector<std::string> interfaces;
+    for (const WantedSubflow& each : plan)
+        if (driver_ || each.interface == via_->interface) interfaces.push_back(each.interface);
+    const auto rate_bps = limits_.rate_of(interfaces);
+    if (!rate_bps && window_ == 0) return;
+    std::size_t wanted = lane_socket::wide_window;
+    if (rate_bps)
+        wanted = std::clamp<std::size_t>(*rate_bps / windows_per_second / 8, least_window,
+                                         lane_socket::wide_window);
+    if (wanted == std::exchange(window_, wanted)) return;
+    lane_socket::bound_window(session_->lane()->fd(), wanted);
+}
+
 void Bond::on_health_changed()
 {
     update();
@@ -190,15 +233,17 @@ void Bond::update()
         each.health = guard_.health(each.uplink.interface);
         if (auto way = way_over(each, via_->remote, servers_)) ways.push_back(std::move(*way));
     }
+    note_states(); // while guard and flags still are what they were
+    for (RankedUplink& each : uplinks_) each.spent = limits_.spent(each.uplink.interface);
     auto plan = plan_subflows(uplinks_, demand_, via_->remote, servers_);
     for (WantedSubflow& way : ways) {
         const auto planned = std::ranges::find(plan, way.interface, &WantedSubflow::interface);
         way.backup = planned == plan.end() || planned->backup;
     }
-    note_states(); // while the guard still knows the paths that have gone
     watch(ways);
     if (auto reason = why_forsaken(plan); !reason.empty())
         leave(std::errc::network_down, std::move(reason));
+    bound_window(plan); // first: a subflow keeps the window that it began with
     if (driver_) driver_->update(std::move(plan));
 }
 

@@ -8,6 +8,7 @@
 #include "client/path_plan.hpp"
 #include "client/traffic_ledger.hpp"
 #include "client/uplink_history.hpp"
+#include "client/uplink_limits.hpp"
 #include "common/base/result.hpp"
 #include "common/session/pressure.hpp"
 #include "common/session/session.hpp"
@@ -22,8 +23,9 @@ namespace braid {
 
 /// Outlives its lanes: what was learnt of an uplink serves the next one.
 ///
-/// Timer: useless_timer_ tells the owner that the lane is of no use, but not from inside a call
-/// of it.
+/// Timers: useless_timer_ tells the owner that the lane is of no use, but not from inside a call
+/// of it; limit_timer_ runs while there are a lane and limited uplinks, every limit_round, or every
+/// Guard::idle_round while none of these carries anything.
 class Bond : private Guard::Listener {
 public:
     struct Listener {
@@ -32,6 +34,8 @@ public:
         /// does: a new one is needed. The owner may detach() in it.
         virtual void on_lane_useless(const Error& reason) = 0;
     };
+
+    static constexpr Duration limit_round = 5ms;
 
     /// `listener` outlives the bond.
     Bond(Loop& loop, Listener& listener);
@@ -84,6 +88,8 @@ private:
     [[nodiscard]] std::string why_forsaken(const std::vector<WantedSubflow>& plan) const;
     void leave(std::errc code, std::string reason);
     void feel_pressure();
+    void keep_limits();
+    void bound_window(const std::vector<WantedSubflow>& plan);
     void watch(const std::vector<WantedSubflow>& ways);
     void note_states();
     void tell_events();
@@ -103,9 +109,12 @@ private:
     std::optional<Target> via_;
     bool begun_ = false;
     TrafficLedger ledger_;
+    UplinkLimits limits_;
+    std::size_t window_ = 0; ///< set on the lane's socket, bytes; 0: the kernel's choice
     UplinkHistory history_;
     std::optional<Error> useless_;
     Timer useless_timer_;
+    Timer limit_timer_;
 };
 
 } // namespace braid

@@ -268,8 +268,7 @@ void Client::on_uplinks_changed()
     for (const Uplink& uplink : monitor_->uplinks())
         spdlog::debug("uplink={} running={} addresses={}", uplink.interface, uplink.running,
                       uplink.addresses.size());
-    if (const auto loosened = host_.loosen_filters(monitor_->uplinks()); !loosened)
-        spdlog::warn("rp_filter not loosened reason=\"{}\"", loosened.error().text());
+    loosen_filters();
     steer();
     if (monitor_->take_tun_revival() && established_) {
         spdlog::warn("tun was set down and up by somebody else: routes are set again");
@@ -296,7 +295,7 @@ void Client::steer()
     for (const Endpoint& each : servers_.endpoints()) servers.push_back(each.address);
     if (via_) servers.push_back(via_->remote.address);
     const auto steered = host_.steer(uplinks, servers);
-    if (!steered && steer_limit_.allows(loop_.now()))
+    if (!steered && steer_log_.allows(loop_.now()))
         spdlog::warn("subflows may leave by the wrong uplink reason=\"{}\"",
                      steered.error().text());
 }
@@ -327,9 +326,18 @@ void Client::on_tun_lost(const Error& reason)
     give_up(ExitCode::failure, reason);
 }
 
+void Client::loosen_filters()
+{
+    const auto loosened = host_.loosen_filters(monitor_->uplinks());
+    if (!loosened && filter_log_.allows(loop_.now()))
+        spdlog::warn("rp_filter not loosened reason=\"{}\"", loosened.error().text());
+}
+
 void Client::poll()
 {
-    steer(); // the kernel and others delete rules and routes without a word that we hear
+    // Others set filters and delete rules, and the kernel drops routes, without a word to us.
+    loosen_filters();
+    steer();
     if (bond_.poll()) upgrade_later();
     if (!has_lane()) return;
     usage_.count(bond_.ledger(), monitor_->uplinks());
@@ -342,9 +350,11 @@ std::vector<RankedUplink> Client::ranked_uplinks() const
     if (!monitor_) return ranked;
     for (const Uplink& uplink : monitor_->uplinks()) {
         const auto config = uplink_config(config_.uplinks, uplink.interface);
+        const auto cap = usage_.usage(config).cap;
         ranked.push_back({.uplink = uplink,
-                          .priority = priority_of(config, usage_.usage(config).cap),
-                          .metered = config.metered});
+                          .priority = priority_of(config, cap),
+                          .metered = config.metered,
+                          .limit_bps = limit_of(config, cap)});
     }
     return ranked;
 }

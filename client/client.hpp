@@ -116,6 +116,7 @@ private:
     [[nodiscard]] bool has_lane() const { return session_ && session_->lane() != nullptr; }
     void retry(const Error& reason);
     void give_up(ExitCode code, const Error& reason);
+    void loosen_filters();
     void poll();
     [[nodiscard]] std::vector<RankedUplink> ranked_uplinks() const;
 
@@ -144,7 +145,8 @@ private:
     TimePoint established_at_{};
     bool was_up_ = false;
     std::string last_error_;
-    LogLimit steer_limit_{3, 1min};
+    LogLimit filter_log_{3, 1min};
+    LogLimit steer_log_{3, 1min};
     ExitCode exit_code_ = ExitCode::ok;
 };
 

@@ -15,10 +15,12 @@ constexpr std::uint8_t tcp_established = 1;
 
 /// So long ACKs may be overdue while probes come back: the kernel's own retransmission, which
 /// comes first, may be lost too.
-constexpr Duration stuck_after = 500ms;
+constexpr Duration stuck_after = 250ms;
 /// After an outage the kernel's next retransmission is seconds away.
 constexpr Duration stuck_after_outage = 100ms;
 constexpr Duration after_outage = 3s;
+constexpr Duration fresh_for = 30ms;
+constexpr Duration late_after = StallClock::late_after - StallClock::round;
 /// After the last inner packet something may still be owed through the lane.
 constexpr Duration in_use_for = 5s;
 
@@ -48,6 +50,7 @@ void Guard::attach(const Lane& lane, ProbeKeys keys)
     lane_ = &lane;
     keys_ = std::move(keys);
     freeze_ = {};
+    hole_ = {};
     packets_ = 0;
     for (auto& each : watched_) {
         each->health.new_lane();
@@ -89,6 +92,7 @@ void Guard::wake()
     active_at_ = loop_.now();
     if (!lane_ || !enabled_ || close_look_) return;
     close_look_ = true;
+    due_at_ = loop_.now();
     round_.once(0ms);
 }
 
@@ -115,16 +119,19 @@ std::optional<TimePoint> Guard::moved_at(const std::string& interface) const
 void Guard::round()
 {
     const TimePoint now = loop_.now();
+    if (now - due_at_ > late_after) lateness_.note(now, now - due_at_);
     look_at_lane(now);
     const bool changed = judge(now);
     for (auto& each : watched_) probe(now, *each);
     close_look_ = active(now) || std::ranges::any_of(watched_, [&](const auto& each) {
                       return each->health.needs_a_close_look(now);
                   });
-    round_.once(close_look_ ? StallClock::round : idle_round);
+    const Duration pause = close_look_ ? Duration{StallClock::round} : Duration{idle_round};
+    due_at_ = now + pause;
+    round_.once(std::chrono::duration_cast<std::chrono::milliseconds>(pause));
     if (changed) listener_.on_health_changed();
     listener_.on_round(now);
-    watch_for_freeze(now);
+    if (is_frozen(now)) listener_.on_lane_frozen();
 }
 
 void Guard::look_at_lane(TimePoint now)
@@ -162,8 +169,9 @@ void Guard::look_at_subflow(TimePoint now, Watched& watched,
         same ? found->bytes_sent - before->bytes_sent + found->bytes_received - before->bytes_received
              : 0;
     watched.health.subflow(now, progressed, overdue ? std::max(found->unacked, 1u) : 0, carried);
-    if (progressed || (same && before->bytes_received != found->bytes_received))
-        watched.moved_at = now;
+    const bool heard = same && before->bytes_received != found->bytes_received;
+    if (heard) watched.health.heard(now);
+    if (heard || progressed) watched.moved_at = now;
     if (!overdue || progressed)
         watched.stuck_since.reset();
     else if (!watched.stuck_since)
@@ -175,7 +183,7 @@ bool Guard::judge(TimePoint now)
     bool changed = false;
     for (auto& each : watched_) {
         const Health before = each->health.health();
-        each->health.tick(now, another_works(*each));
+        each->health.tick(now, refuge_from(now, *each), lateness_.of_late(now));
         changed = changed || each->health.health() != before;
         if (!is_stuck(now, *each)) continue;
         each->stuck_since.reset();
@@ -194,18 +202,24 @@ bool Guard::is_stuck(TimePoint now, const Watched& watched) const
     return probes_come && now - *watched.stuck_since >= limit + 4 * watched.health.rtt();
 }
 
-bool Guard::another_works(const Watched& than) const
+Refuge Guard::refuge_from(TimePoint now, const Watched& from) const
 {
-    return std::ranges::any_of(watched_, [&](const auto& each) {
+    Refuge best = Refuge::none;
+    for (const auto& each : watched_) {
         const Health health = each->health.health();
-        return each.get() != &than && (each->subflow || one_way_) &&
-               (health == Health::good || health == Health::poor);
-    });
+        const bool works = (health == Health::good || health == Health::poor) &&
+                           !each->health.needs_a_close_look(now) && (each->subflow || one_way_);
+        if (each.get() == &from || !works) continue;
+        best = std::max(best, each->health.silent(now) < fresh_for ? Refuge::fresh : Refuge::idle);
+    }
+    return best;
 }
 
 void Guard::probe(TimePoint now, Watched& watched)
 {
-    const auto use = watched.path.carrying && active(now) ? PathUse::carrying : PathUse::ready;
+    const auto use = !active(now)            ? PathUse::ready
+                     : watched.path.carrying ? PathUse::carrying
+                                             : PathUse::refuge;
     const auto number = watched.health.next_probe(now, use);
     if (!number) return;
     if (!watched.fd) open_socket(watched);
@@ -246,19 +260,25 @@ void Guard::on_echo(Watched& watched)
     if (watched.health.health() != before) listener_.on_health_changed();
 }
 
-void Guard::watch_for_freeze(TimePoint now)
+bool Guard::is_frozen(TimePoint now)
 {
     const auto works = std::ranges::find_if(watched_, [&](const auto& each) {
         return each->subflow && each->health.probes_pass() &&
                each->health.health() == Health::good && each->health.silent(now) < stuck_after;
     });
     const bool path_works = works != watched_.end();
-    const auto advice = freeze_.look(now, {.in_use = now - active_at_ < in_use_for,
-                                           .heard_at = lane_->heard_at(),
-                                           .path_works = path_works,
-                                           .rtt = path_works ? (*works)->health.rtt() : 0ms});
+    const auto advice =
+        freeze_.look(now, {.in_use = !lane_->held() && now - active_at_ < in_use_for,
+                           .heard_at = lane_->heard_at(),
+                           .path_works = path_works,
+                           .rtt = path_works ? (*works)->health.rtt() : 0ms});
     if (advice == FreezeWatch::Advice::ping) listener_.on_ping_due();
-    if (advice == FreezeWatch::Advice::frozen) listener_.on_lane_frozen();
+    if (advice == FreezeWatch::Advice::frozen) return true;
+    const bool in_flight = std::ranges::any_of(watched_, [](const auto& each) {
+        return each->subflow && (each->subflow->unacked > 0 || each->subflow->notsent_bytes > 0);
+    });
+    const auto unacked = mptcp::without_data_ack(lane_->fd());
+    return !one_way_ && unacked && hole_.look(now, {.unacked = *unacked, .in_flight = in_flight});
 }
 
 } // namespace braid

@@ -7,7 +7,9 @@
 #include "common/base/ip.hpp"
 #include "common/crypto/probe.hpp"
 #include "common/session/ack_due.hpp"
+#include "common/session/hole_watch.hpp"
 #include "common/session/lane.hpp"
+#include "common/session/lateness.hpp"
 #include "common/sys/fd.hpp"
 #include "common/sys/loop.hpp"
 #include "common/sys/mptcp.hpp"
@@ -97,8 +99,9 @@ private:
     void probe(TimePoint now, Watched& watched);
     void open_socket(Watched& watched);
     void on_echo(Watched& watched);
-    void watch_for_freeze(TimePoint now);
-    [[nodiscard]] bool another_works(const Watched& than) const;
+    /// True when the lane has to be given up.
+    [[nodiscard]] bool is_frozen(TimePoint now);
+    [[nodiscard]] Refuge refuge_from(TimePoint now, const Watched& from) const;
     [[nodiscard]] bool active(TimePoint now) const { return now - active_at_ < active_for; }
 
     Loop& loop_;
@@ -107,9 +110,12 @@ private:
     std::optional<ProbeKeys> keys_;
     std::vector<std::unique_ptr<Watched>> watched_;
     FreezeWatch freeze_;
+    HoleWatch hole_;
     std::uint64_t packets_ = 0; ///< of the lane, at the last look
     TimePoint active_at_{};
     bool close_look_ = false;
+    Lateness lateness_;
+    TimePoint due_at_{}; ///< the next round
     bool one_way_ = false;
     bool enabled_ = true;
     Timer round_;

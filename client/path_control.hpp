@@ -35,7 +35,7 @@ struct SetBackup {
 using PathStep = std::variant<CreateSubflow, CutSubflow, SetBackup>;
 
 /// Brings one lane's subflows to the plan: creates what is missing (again after 0.5 s, doubling
-/// to 8 s, when it does not come or goes away by itself), cuts what lost its address or its
+/// to 4 s, when it does not come or goes away by itself), cuts what lost its address or its
 /// link, sets backup flags. Never cuts the last living subflow (but for one whose device was
 /// replaced by another with the same address). When the last one has lost its uplink, what waits
 /// is tried at once.
@@ -53,7 +53,7 @@ public:
     /// How long a new subflow may take to be established: two SYN retransmissions (1 s, 3 s).
     static constexpr Duration patience = 3s;
     static constexpr Duration first_delay = 500ms;
-    static constexpr Duration longest_delay = 8s;
+    static constexpr Duration longest_delay = 4s;
     /// A subflow that lived so long was a success: the next delay starts small again.
     static constexpr Duration settled_after = 10s;
     /// A cut flow may stay in the kernel's list for a moment; after this it is cut once more.

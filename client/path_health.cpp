@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t most_pending = 64;
 constexpr std::size_t burst = 32; ///< probes that hurry to tell a lost packet from a lost path
 constexpr int echoes_for_good = 2;
+constexpr Duration just_now = 30ms;
 constexpr std::ptrdiff_t isolated = 3; ///< probes in a row that were lost by chance
 constexpr double loss_weight = 1.0 / 64;
 /// IPv6 and UDP headers; there and back.
@@ -21,6 +22,7 @@ constexpr double most_budget = 64 * probe_cost;
 constexpr Duration carrying_pace = 20ms;
 constexpr Duration confirming_pace = 10ms;
 constexpr Duration ready_pace = 500ms;
+constexpr Duration refuge_pace = 100ms;
 constexpr Duration metered_ready_pace = 2s;
 constexpr Duration searching_pace = 100ms;
 constexpr Duration long_searching_pace = 250ms;
@@ -44,7 +46,7 @@ std::string_view name_of(Health health)
 std::optional<std::uint32_t> PathHealth::next_probe(TimePoint now, PathUse use)
 {
     if (now - probed_at_ < pace(now, use)) return std::nullopt;
-    const bool spare = use == PathUse::ready || metered_;
+    const bool spare = use != PathUse::carrying || metered_;
     const bool answers_come = now - answered_at_ < pace(now, use);
     if (spare && answers_come) return std::nullopt;
     if (metered_) metered_budget_ = std::max(0.0, metered_budget_ - probe_cost);
@@ -64,7 +66,8 @@ Duration PathHealth::pace(TimePoint now, PathUse use) const
         return pending_.size() < burst ? confirming_pace : searching_pace;
     if (use == PathUse::carrying && (!metered_ || metered_budget_ >= probe_cost))
         return carrying_pace;
-    return metered_ ? metered_ready_pace : ready_pace;
+    if (metered_) return metered_ready_pace;
+    return use == PathUse::refuge ? refuge_pace : ready_pace;
 }
 
 bool PathHealth::echoed(TimePoint now, std::uint32_t number)
@@ -136,14 +139,23 @@ bool PathHealth::needs_a_close_look(TimePoint now) const
     return overdue(now) > 0;
 }
 
-void PathHealth::tick(TimePoint now, bool another_works)
+Duration PathHealth::more_patience(TimePoint now, Refuge refuge) const
+{
+    Duration more{};
+    if (now - heard_at_ < just_now) more += heard_patience;
+    if (refuge == Refuge::idle) more += idle_refuge_patience;
+    return more;
+}
+
+void PathHealth::tick(TimePoint now, Refuge refuge, Duration lateness)
 {
     clock_.tick(now, {.overdue = overdue(now), .progressed = answered_since_tick_});
     answered_since_tick_ = false;
     if (health_ == Health::lost && now - health_since_ >= trial_after)
         become(now, Health::unknown);
     if (!lives()) return;
-    if (clock_.stalled() && another_works) {
+    const bool stalled = clock_.stalled(lateness + more_patience(now, refuge));
+    if (stalled && refuge != Refuge::none) {
         echoes_in_a_row_ = 0;
         silence_ = {};
         become(now, Health::lost);

@@ -25,7 +25,15 @@ enum class Health : std::uint8_t {
 /// What an uplink is for at the moment: how often it is probed depends on it.
 enum class PathUse : std::uint8_t {
     carrying, ///< traffic flows, and this uplink takes part
-    ready,    ///< stands by, or nothing flows
+    refuge,   ///< traffic flows elsewhere and may have to come here
+    ready,    ///< nothing flows
+};
+
+/// Where traffic could go instead.
+enum class Refuge : std::uint8_t {
+    none,
+    idle,  ///< another uplink that worked when it was last looked at, perhaps a second ago
+    fresh, ///< another one that has just answered: it is not the server that is silent
 };
 
 ///   unknown --answer--> good --answers overdue for 60 ms--> stalled --answer--> good
@@ -40,6 +48,9 @@ public:
     static constexpr Duration poor_until = 10s;
     static constexpr double poor_loss = 0.05;
     static constexpr Duration poor_rtt = 150ms; ///< beyond twice the least round trip of late
+    /// More patience with a path over which data still comes in, and where the refuge is idle.
+    static constexpr Duration heard_patience = 60ms;
+    static constexpr Duration idle_refuge_patience = 50ms;
     /// An outage and no gap: not learnt, and TCP's own timers are far behind after it.
     static constexpr Duration outage = 1s;
 
@@ -55,9 +66,10 @@ public:
     /// The uplink's subflow at this look: whether an ACK has come since the last, and how many
     /// packets wait for one that should be here by now. `carried`: its bytes since the last look.
     void subflow(TimePoint now, bool progressed, std::uint32_t overdue, std::uint64_t carried);
-    /// One look: every StallClock::round while anything is awaited. `another_works`: there is
-    /// somewhere to go to.
-    void tick(TimePoint now, bool another_works);
+    /// Data of the server came in over it: that way works, and it had ACKs of ours a while ago.
+    void heard(TimePoint now) { heard_at_ = now; }
+    /// One look: every StallClock::round while anything is awaited. `lateness`: of this machine.
+    void tick(TimePoint now, Refuge refuge, Duration lateness);
 
     [[nodiscard]] Health health() const noexcept { return health_; }
     /// Since the last answer; of no worth before the first.
@@ -84,6 +96,7 @@ private:
     [[nodiscard]] std::uint32_t overdue(TimePoint now) const;
     [[nodiscard]] std::uint32_t overdue_probes(TimePoint now) const;
     void revive(TimePoint now);
+    [[nodiscard]] Duration more_patience(TimePoint now, Refuge refuge) const;
     void answered(TimePoint now);
     void measure(TimePoint now, Duration sample);
     void count(bool lost);
@@ -99,6 +112,7 @@ private:
     TimePoint probed_at_{};
     TimePoint answered_at_{};
     bool answered_since_tick_ = false;
+    TimePoint heard_at_{};
     bool probes_pass_ = false;
     std::uint32_t overdue_acks_ = 0;
     int echoes_in_a_row_ = 0; ///< since the last probe that had none

@@ -12,12 +12,14 @@ constexpr std::size_t most_subflows = 8; ///< the kernel's own limit (mptcp limi
 struct Candidate {
     Priority priority = Priority::primary;
     Health health = Health::unknown;
+    bool spent = false;
     WantedSubflow subflow;
 };
 
 bool works(const Candidate& candidate)
 {
-    return candidate.health != Health::stalled && candidate.health != Health::lost;
+    return candidate.health != Health::stalled && candidate.health != Health::lost &&
+           !candidate.spent;
 }
 
 bool works_well(const Candidate& candidate)
@@ -32,7 +34,7 @@ std::vector<Candidate> candidates_of(const std::vector<RankedUplink>& uplinks,
     std::vector<Candidate> candidates;
     for (const RankedUplink& ranked : uplinks) {
         if (auto way = way_over(ranked, lane_remote, servers))
-            candidates.push_back({ranked.priority, ranked.health, std::move(*way)});
+            candidates.push_back({ranked.priority, ranked.health, ranked.spent, std::move(*way)});
     }
     const auto lost = [](const Candidate& each) { return each.health == Health::lost; };
     if (!std::ranges::all_of(candidates, lost)) std::erase_if(candidates, lost);

@@ -2,10 +2,11 @@
 #pragma once
 
 #include "client/config.hpp"
-#include "client/path_health.hpp"
 #include "client/link_table.hpp"
+#include "client/path_health.hpp"
 #include "common/base/ip.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,8 @@ struct RankedUplink {
     Priority priority = Priority::primary;
     Health health = Health::unknown;
     bool metered = false;
+    std::optional<std::uint64_t> limit_bps{}; ///< it may carry no more, both ways together
+    bool spent = false;                       ///< it has used that up for the moment
 };
 
 /// One subflow that a lane should have.
@@ -44,8 +47,8 @@ struct Demand {
                                                     const std::vector<Endpoint>& servers);
 
 /// One per uplink that has a way and is not lost; of the lost ones too when all are, since nothing
-/// better is left. Not `backup` are those that take part (README, "Policies"): a stalled one
-/// only when none works.
+/// better is left. Not `backup` are those that take part (README, "Policies"): a stalled one,
+/// or one whose limit is spent, only when none works.
 [[nodiscard]] std::vector<WantedSubflow> plan_subflows(const std::vector<RankedUplink>& uplinks,
                                                        const Demand& demand,
                                                        const Endpoint& lane_remote,

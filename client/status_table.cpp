@@ -3,6 +3,11 @@
 #include "client/usage_status.hpp"
 #include "common/admin/status_text.hpp"
 
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace braid {
 namespace {
 
@@ -26,17 +31,53 @@ std::string summary(const json& status)
     return table.text();
 }
 
+bool is_capped(const json& uplink)
+{
+    return !member(member(uplink, "data"), "at_cap").is_null();
+}
+
+/// An uplink's loss is that of its probes.
+std::string loss_text(const json& uplink)
+{
+    return member(uplink, "probes") == json(true) ? percent_text(member(uplink, "loss")) : "-";
+}
+
 std::string uplinks(const json& list)
 {
-    TextTable table{
-        {"uplink", "priority", "state", "rtt", "sent", "received", "address", "reason"}};
+    const bool some_capped = std::ranges::any_of(list, is_capped);
+    std::vector<std::string> heading{"uplink", "priority", "state", "for",     "rtt",
+                                     "loss",   "share",    "sent",  "received"};
+    if (some_capped) heading.emplace_back("data");
+    heading.emplace_back("reason");
+    TextTable table{std::move(heading)};
     for (const auto& uplink : list) {
-        table.add({plain_text(member(uplink, "interface")), plain_text(member(uplink, "priority")),
-                   plain_text(member(uplink, "state")), rtt_text(member(uplink, "rtt_us")),
-                   bytes_text(member(uplink, "tx_bytes")), bytes_text(member(uplink, "rx_bytes")),
-                   plain_text(member(uplink, "address")), plain_text(member(uplink, "reason"))});
+        std::vector<std::string> row{
+            plain_text(member(uplink, "interface")), plain_text(member(uplink, "priority")),
+            plain_text(member(uplink, "state")),     span_text(member(uplink, "since_s")),
+            rtt_text(member(uplink, "rtt_us")),      loss_text(uplink),
+            percent_text(member(uplink, "share")),   bytes_text(member(uplink, "tx_bytes")),
+            bytes_text(member(uplink, "rx_bytes")),
+        };
+        if (some_capped) row.push_back(cap_share_text(member(uplink, "data")));
+        row.push_back(plain_text(member(uplink, "reason")));
+        table.add(std::move(row));
     }
     return "\n" + table.text();
+}
+
+std::string failovers(const json& list)
+{
+    std::string text;
+    for (const auto& uplink : list) {
+        const auto& failover = member(uplink, "last_failover");
+        if (!failover.is_object()) continue;
+        text += "last fail-over of " + plain_text(member(uplink, "interface")) + ": " +
+                plain_text(member(failover, "reason")) + " " + ago_text(member(failover, "ago_s"));
+        if (const auto& gap = member(failover, "gap_ms"); !gap.is_null())
+            text += ", gap " + plain_text(gap) + " ms";
+        text += "\n";
+    }
+    return text.empty() ? text : "\n" + text;
 }
 
 /// Only uplinks that have a data cap.
@@ -45,7 +86,7 @@ std::string data_caps(const json& list)
     TextTable table;
     for (const auto& uplink : list) {
         const auto& data = member(uplink, "data");
-        if (member(data, "at_cap").is_null()) continue;
+        if (!is_capped(uplink)) continue;
         table.add({"data " + plain_text(member(uplink, "interface")), data_text(data),
                    "then " + plain_text(member(data, "at_cap"))});
     }
@@ -73,8 +114,8 @@ std::string lane(const json& status)
 
 std::string client_status_table(const json& status)
 {
-    std::string text =
-        summary(status) + uplinks(member(status, "uplinks")) + data_caps(member(status, "uplinks"));
+    const auto& list = member(status, "uplinks");
+    std::string text = summary(status) + uplinks(list) + data_caps(list) + failovers(list);
     for (const auto& each : member(status, "lanes")) text += lane(each);
     return text;
 }

@@ -32,4 +32,11 @@ Priority priority_of(const UplinkConfig& uplink, DataUsage::Cap cap)
     return uplink.priority;
 }
 
+std::optional<std::uint64_t> limit_of(const UplinkConfig& uplink, DataUsage::Cap cap)
+{
+    const bool limited =
+        cap == DataUsage::Cap::reached && uplink.at_cap.action == AtCap::Action::limit;
+    return limited ? std::optional{uplink.at_cap.rate_bps} : std::nullopt;
+}
+
 } // namespace braid

@@ -5,6 +5,8 @@
 #include "client/data_usage.hpp"
 #include "client/link_table.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 namespace braid {
@@ -18,5 +20,8 @@ namespace braid {
 
 /// Its priority now: with its data cap reached, no better than `at_cap` says.
 [[nodiscard]] Priority priority_of(const UplinkConfig& uplink, DataUsage::Cap cap);
+
+/// The rate that it is limited to now, in bit/s.
+[[nodiscard]] std::optional<std::uint64_t> limit_of(const UplinkConfig& uplink, DataUsage::Cap cap);
 
 } // namespace braid

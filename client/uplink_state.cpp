@@ -25,6 +25,9 @@ UplinkState with_subflow(const UplinkFacts& facts)
         return {.state = "stalled",
                 .reason = "silent for a moment, new traffic goes elsewhere",
                 .cause = "stall"};
+    // Its short rests on standby are no change of state.
+    if (facts.ranked.spent || (facts.ranked.limit_bps && !facts.subflow->subflow.backup))
+        return {.state = "active", .reason = "slowed down: data cap is reached", .cause = {}};
     if (!facts.subflow->subflow.backup) {
         const bool poor = facts.ranked.health == Health::poor;
         return {.state = "active",

@@ -2,8 +2,10 @@
 
 #include "common/admin/status_text.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 namespace braid {
 namespace {
@@ -28,6 +30,18 @@ json data_status(const UplinkConfig& uplink, const DataUsage::Usage& usage)
                 {"reached", usage.cap == DataUsage::Cap::reached}};
     if (usage.ends) status["reached_until"] = iso_text(*usage.ends);
     return status;
+}
+
+std::string cap_share_text(const json& data)
+{
+    std::optional<double> most;
+    for (const auto& [cap, bytes] :
+         {std::pair{"daily_cap", "today_bytes"}, std::pair{"monthly_cap", "month_bytes"}}) {
+        if (!member(data, cap).is_number() || !member(data, bytes).is_number()) continue;
+        const double part = member(data, bytes).get<double>() / member(data, cap).get<double>();
+        most = std::max(most.value_or(0.0), std::min(part, 1.0));
+    }
+    return most ? percent_text(*most) : "-";
 }
 
 std::string data_text(const json& data)

@@ -13,7 +13,10 @@ namespace braid {
 /// reached, "reached_until" is the first local day on which it is no longer.
 [[nodiscard]] nlohmann::json data_status(const UplinkConfig& uplink, const DataUsage::Usage& usage);
 
-/// The table's cell: "1.2 GB of 10.0 GB this month", "-" without a cap and bytes.
+/// How much of the cap is used, of two of that nearer to its end: "64 %"; "-" without one.
+[[nodiscard]] std::string cap_share_text(const nlohmann::json& data);
+
+/// In full: "1.2 GB of 10.0 GB this month", "-" without a cap and bytes.
 [[nodiscard]] std::string data_text(const nlohmann::json& data);
 
 } // namespace braid

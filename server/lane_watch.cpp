@@ -1,5 +1,6 @@
 #include "server/lane_watch.hpp"
 
+#include <algorithm>
 #include <spdlog/spdlog.h>
 #include <system_error>
 #include <utility>
@@ -25,7 +26,9 @@ void LaneWatch::wake(std::size_t peer)
     if (std::exchange(watched.is_active, true)) return;
     watched.used_at = loop_.now();
     active_.push_back(peer);
-    if (!round_.pending()) round_.every(StallClock::round);
+    if (round_.pending()) return;
+    round_at_ = watched.used_at;
+    round_.every(StallClock::round);
 }
 
 void LaneWatch::lane_changed(std::size_t peer)
@@ -33,18 +36,27 @@ void LaneWatch::lane_changed(std::size_t peer)
     const auto found = watched_.find(peer);
     if (found == watched_.end()) return;
     found->second.pressure = {};
+    found->second.hole = {};
     (void)found->second.verdict.look(loop_.now(), {}); // the old lane's subflows have gone
 }
 
 void LaneWatch::round()
 {
     const TimePoint now = loop_.now();
+    note_lateness(now);
     for (const std::size_t peer : std::exchange(active_, {})) {
         Watched& watched = watched_[peer];
         watched.is_active = look(now, peer, watched);
         if (watched.is_active) active_.push_back(peer);
     }
     if (active_.empty()) round_.stop();
+}
+
+void LaneWatch::note_lateness(TimePoint now)
+{
+    const Duration after = now - std::exchange(round_at_, now);
+    if (after <= StallClock::late_after) return;
+    for (const std::size_t peer : active_) watched_[peer].verdict.came_late(now, after - StallClock::round);
 }
 
 bool LaneWatch::look(TimePoint now, std::size_t peer, Watched& watched)
@@ -55,7 +67,8 @@ bool LaneWatch::look(TimePoint now, std::size_t peer, Watched& watched)
     if (packets != std::exchange(watched.packets, packets)) watched.used_at = now;
     measure_pressure(now, peer, watched, *session);
     judge(now, peer, watched, *session->lane());
-    return now - watched.used_at < in_use_for || watched.verdict.waits() || watched.pressure.full();
+    return now - watched.used_at < in_use_for || watched.verdict.waits() ||
+           watched.pressure.full() || watched.hole.suspects();
 }
 
 void LaneWatch::measure_pressure(TimePoint now, std::size_t peer, Watched& watched,
@@ -73,6 +86,13 @@ void LaneWatch::judge(TimePoint now, std::size_t peer, Watched& watched, const L
     if (!diag_) return;
     const auto living = mptcp::subflows(lane.fd());
     if (!living) return;
+    const bool in_flight = std::ranges::any_of(*living, [](const mptcp::Subflow& flow) {
+        return flow.unacked > 0 || flow.notsent_bytes > 0;
+    });
+    const auto unacked = mptcp::without_data_ack(lane.fd());
+    if (unacked && watched.hole.look(now, {.unacked = *unacked, .in_flight = in_flight}) &&
+        mptcp::is_mptcp(lane.fd()))
+        return listener_.on_lane_frozen(peer);
     const auto conviction = watched.verdict.look(now, *living);
     if (!conviction) return;
     const auto done = cut(*conviction);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/base/ip.hpp"
+#include "common/session/hole_watch.hpp"
 #include "common/session/pressure.hpp"
 #include "common/session/session.hpp"
 #include "common/sys/loop.hpp"
@@ -36,6 +37,8 @@ public:
         [[nodiscard]] virtual const Session* session_of(std::size_t peer) = 0;
         virtual void on_subflow_cut(std::size_t peer, const SubflowCut& cut) = 0;
         virtual void on_pressure_changed(std::size_t peer, bool full) = 0;
+        /// The lane sends no more although its subflows are well. The lane may be given up in it.
+        virtual void on_lane_frozen(std::size_t peer) = 0;
     };
 
     /// References outlive this.
@@ -53,6 +56,7 @@ private:
     struct Watched {
         StallVerdict verdict;
         PressureMeter pressure;
+        HoleWatch hole;
         std::uint64_t packets = 0; ///< sent on all lanes of the session, at the last look
         TimePoint used_at{};
         bool is_active = false; ///< is in active_
@@ -60,6 +64,8 @@ private:
     void round();
     /// False when the next look is not due before wake().
     [[nodiscard]] bool look(TimePoint now, std::size_t peer, Watched& watched);
+    /// Tells the verdicts when this round comes too late.
+    void note_lateness(TimePoint now);
     void measure_pressure(TimePoint now, std::size_t peer, Watched& watched,
                           const Session& session);
     void judge(TimePoint now, std::size_t peer, Watched& watched, const Lane& lane);
@@ -70,6 +76,7 @@ private:
     std::optional<SockDiag> diag_;
     std::unordered_map<std::size_t, Watched> watched_; ///< by peer
     std::vector<std::size_t> active_;
+    TimePoint round_at_{}; ///< the last, or when they began
     Timer round_;
 };
 

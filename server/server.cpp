@@ -314,6 +314,17 @@ void Server::on_pressure_changed(std::size_t position, bool full)
     peers_[position].session->send_message(Pressure{full});
 }
 
+void Server::on_lane_frozen(std::size_t position)
+{
+    Peer& peer = peers_[position];
+    if (peer.log.allows(loop_.now()))
+        spdlog::warn("event=lane_frozen peer={}", peer.config->name);
+    peer.session->drop_lanes(); // the client comes with another at once
+    on_lanes_lost(*peer.session, {std::make_error_code(std::errc::timed_out),
+                                  "the connection stands still although its subflows are well",
+                                  {}});
+}
+
 void Server::on_tun_lost(const Error& reason)
 {
     spdlog::error("ending reason=\"{}\"", reason.text());

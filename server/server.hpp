@@ -97,6 +97,7 @@ private:
     const Session* session_of(std::size_t peer) override { return peers_[peer].session.get(); }
     void on_subflow_cut(std::size_t peer, const LaneWatch::SubflowCut& cut) override;
     void on_pressure_changed(std::size_t peer, bool full) override;
+    void on_lane_frozen(std::size_t peer) override;
 
     void accept_all(int listener);
     /// Out of descriptors, most likely: the connection stays in the backlog, so that trying on at

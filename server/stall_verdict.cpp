@@ -36,8 +36,9 @@ std::optional<StallVerdict::Conviction> StallVerdict::look(TimePoint now,
         each.clock.tick(now, {.overdue = each.overdue ? std::max(flow.unacked, 1U) : 0,
                               .progressed = progressed});
     }
-    const auto stalled = std::ranges::find_if(
-        watched_, [&](const Watched& each) { return each.clock.stalled() && another_lives(each); });
+    const auto stalled = std::ranges::find_if(watched_, [&](const Watched& each) {
+        return each.clock.stalled(lateness_.of_late(now) + acks_only) && another_lives(each);
+    });
     if (stalled == watched_.end()) return std::nullopt;
     const Conviction conviction{stalled->local, stalled->remote, stalled->clock.silent()};
     remember(now, *stalled);

@@ -4,6 +4,7 @@
 #include "common/base/ip.hpp"
 #include "common/base/time.hpp"
 #include "common/session/ack_due.hpp"
+#include "common/session/lateness.hpp"
 #include "common/session/stall_clock.hpp"
 #include "common/sys/mptcp.hpp"
 
@@ -19,6 +20,8 @@ namespace braid {
 class StallVerdict {
 public:
     /// A subflow is only cut for the sake of another that has been silent for less than this.
+    /// More patience than the client, which has probes besides.
+    static constexpr Duration acks_only = 20ms;
     static constexpr Duration lively = 4 * StallClock::round;
     /// A way that works again within this time had a gap, which is learnt; else it was dead.
     static constexpr Duration outage = 1s;
@@ -34,6 +37,9 @@ public:
     /// Yields one to cut now, if any; it is then taken to be cut.
     [[nodiscard]] std::optional<Conviction> look(TimePoint now,
                                                  std::span<const mptcp::Subflow> living);
+
+    /// A look came so much later than it was due.
+    void came_late(TimePoint now, Duration by) { lateness_.note(now, by); }
 
     /// True while an ACK is overdue: then the next look is due.
     [[nodiscard]] bool waits() const;
@@ -59,6 +65,7 @@ private:
     [[nodiscard]] bool another_lives(const Watched& than) const;
 
     std::vector<Watched> watched_;
+    Lateness lateness_;
     std::vector<Remembered> remembered_; ///< oldest first
 };
 

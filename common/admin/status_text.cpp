@@ -27,6 +27,16 @@ std::optional<std::uint64_t> count_of(const nlohmann::json& value)
     return std::nullopt;
 }
 
+/// The same, and the whole part of one with a fraction.
+std::optional<std::uint64_t> whole_of(const nlohmann::json& value)
+{
+    constexpr double beyond = 1e15; // JSON of a peer's own making, say
+    if (!value.is_number_float()) return count_of(value);
+    const auto number = value.get<double>();
+    if (!(number >= 0 && number < beyond)) return std::nullopt;
+    return static_cast<std::uint64_t>(number);
+}
+
 std::uint64_t rounded(std::uint64_t value, std::uint64_t unit)
 {
     return value / unit + (value % unit >= unit / 2 ? 1 : 0);
@@ -125,18 +135,34 @@ std::string rtt_text(const nlohmann::json& rtt_us)
     return with_tenths(rounded(*count, 100)) + " ms";
 }
 
-std::string ago_text(const nlohmann::json& seconds)
+std::string percent_text(const nlohmann::json& part)
+{
+    // The comparison is false for what is not a number too.
+    const double value = part.is_number() ? part.get<double>() : -1;
+    if (!(value >= 0 && value <= 1)) return "-";
+    const auto tenths = static_cast<std::uint64_t>(value * 1000 + 0.5);
+    if (tenths == 0) return "0 %";
+    return (tenths < 100 ? with_tenths(tenths) : std::to_string(rounded(tenths, 10))) + " %";
+}
+
+std::string span_text(const nlohmann::json& seconds)
 {
     constexpr std::uint64_t minute = 60;
     constexpr std::uint64_t hour = 60 * minute;
     constexpr std::uint64_t day = 24 * hour;
-    if (seconds.is_null()) return "never";
-    const auto count = count_of(seconds);
+    const auto count = whole_of(seconds);
     if (!count) return "-";
-    if (*count < 2 * minute) return std::to_string(*count) + " s ago";
-    if (*count < 2 * hour) return std::to_string(*count / minute) + " min ago";
-    if (*count < 2 * day) return std::to_string(*count / hour) + " h ago";
-    return std::to_string(*count / day) + " d ago";
+    if (*count < 2 * minute) return std::to_string(*count) + " s";
+    if (*count < 2 * hour) return std::to_string(*count / minute) + " min";
+    if (*count < 2 * day) return std::to_string(*count / hour) + " h";
+    return std::to_string(*count / day) + " d";
+}
+
+std::string ago_text(const nlohmann::json& seconds)
+{
+    if (seconds.is_null()) return "never";
+    const std::string span = span_text(seconds);
+    return span == "-" ? span : span + " ago";
 }
 
 } // namespace braid

@@ -33,6 +33,10 @@ private:
 [[nodiscard]] std::string bytes_text(const nlohmann::json& bytes);
 /// Microseconds as "21.3 ms"; 0 is "-", no sample yet.
 [[nodiscard]] std::string rtt_text(const nlohmann::json& rtt_us);
+/// A part of 1 as "0.4 %", from a tenth on as "63 %".
+[[nodiscard]] std::string percent_text(const nlohmann::json& part);
+/// Seconds, whole or not, as "5 s", "3 min", "2 h", "4 d".
+[[nodiscard]] std::string span_text(const nlohmann::json& seconds);
 /// Seconds ago as "5 s ago", "3 min ago", "2 h ago", "4 d ago"; null is "never".
 [[nodiscard]] std::string ago_text(const nlohmann::json& seconds);
 

@@ -1,12 +1,11 @@
 #include "common/session/lane.hpp"
 
+#include "common/session/lane_socket.hpp"
 #include "common/sys/mptcp.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <utility>
@@ -27,35 +26,6 @@ constexpr int receives_per_turn = 4;
 /// as it can must not hold the loop for longer than some hundred microseconds.
 constexpr std::size_t frames_per_turn = 64;
 constexpr auto gate_poll = 1ms;
-/// Set on every lane, not inherited: bbr, the default of some hosts, is erratic over several
-/// subflows and needs pacing timers that a fast link starves (decision 0002).
-constexpr auto congestion_control = "cubic";
-
-/// Of the connection, in bytes. The gate bounds what waits, not this buffer: left to grow by itself
-/// it stays too small once a subflow has died full, and then every subflow carries one burst of
-/// 64 KiB a round trip (28 of 74 Mbit/s for good, measured; decision 0002).
-constexpr int send_buffer = 4 << 20;
-
-void set_send_buffer(int fd)
-{
-    // FORCE goes beyond net.core.wmem_max and needs CAP_NET_ADMIN, which the daemons have.
-    if (::setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &send_buffer, sizeof send_buffer) == 0) return;
-    (void)::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
-}
-
-/// Keeps the state of NAT routers on subflows that stand idle, and ends those whose path is dead:
-/// after 40 s, which data or probes tell sooner.
-void set_keep_alive(int fd)
-{
-    struct Option {
-        int level, name, value;
-    };
-    // A kernel before Linux 6.9 does not take all of them for MPTCP: then its defaults stand.
-    for (const auto& [level, name, value] :
-         {Option{IPPROTO_TCP, TCP_KEEPIDLE, 25}, Option{IPPROTO_TCP, TCP_KEEPINTVL, 5},
-          Option{IPPROTO_TCP, TCP_KEEPCNT, 3}, Option{SOL_SOCKET, SO_KEEPALIVE, 1}})
-        (void)::setsockopt(fd, level, name, &value, sizeof value);
-}
 
 } // namespace
 
@@ -106,12 +76,7 @@ Lane::Lane(Loop& loop, Fd fd, Keys keys, Bytes received, Listener& listener)
     std::ranges::copy(received, in_.begin());
     in_used_ = received.size();
     if (in_used_ > 0) backlog_timer_.once(0ms);
-    // Only TCP and MPTCP know congestion control; nothing else needs the buffer either.
-    if (const auto set = mptcp::set_congestion_control(fd_.get(), congestion_control))
-        set_send_buffer(fd_.get());
-    else
-        spdlog::debug("congestion control not set reason=\"{}\"", set.error().text());
-    set_keep_alive(fd_.get());
+    lane_socket::prepare(fd_.get());
     alive_timer_.every(ping_after);
     update_interest();
 }
@@ -226,7 +191,7 @@ void Lane::answer_ping()
 void Lane::on_alive_timer()
 {
     const Duration silent = loop_.now() - heard_at_;
-    if (silent >= dead_after) {
+    if (silent >= dead_after && !held_) {
         (void)end(fail(std::errc::timed_out,
                        "the peer has been silent for " + std::to_string(dead_after.count()) + " s")
                       .value());
@@ -261,10 +226,11 @@ bool Lane::end(Error reason)
 void Lane::send_packets(FairQueue& queue)
 {
     resting_ = false; // those that took over have ended before it
-    while (!queue.empty() && !fault_ && out_used_ == 0 && gate_open() && seal_packets(queue))
+    while (!queue.empty() && !held_ && !fault_ && out_used_ == 0 && gate_open() &&
+           seal_packets(queue))
         flush();
     packets_wait_ = !queue.empty();
-    if (packets_wait_ && out_used_ == 0 && !fault_) {
+    if (packets_wait_ && out_used_ == 0 && !held_ && !fault_) {
         if (!gate_timer_.pending()) gate_timer_.every(gate_poll);
     } else {
         gate_timer_.stop();
@@ -276,6 +242,23 @@ void Lane::rest()
     resting_ = true;
     packets_wait_ = false;
     gate_timer_.stop();
+}
+
+void Lane::hold()
+{
+    if (held_ || fault_) return;
+    held_ = true;
+    gate_timer_.stop();
+    update_interest();
+}
+
+void Lane::release()
+{
+    if (!held_ || fault_) return;
+    held_ = false;
+    heard_at_ = loop_.now();
+    if (packets_wait_) gate_timer_.every(gate_poll);
+    update_interest();
 }
 
 bool Lane::gate_open()
@@ -320,6 +303,12 @@ void Lane::close(CloseReason reason)
 {
     send_message(Close{reason});
     ::shutdown(fd_.get(), SHUT_WR);
+}
+
+void Lane::abort()
+{
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    (void)::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 bool Lane::seal(std::span<const Bytes> segments)
@@ -375,7 +364,7 @@ void Lane::fail_later(Error reason)
 
 void Lane::update_interest()
 {
-    watch_.want({.readable = !has_backlog(), .writable = out_used_ > 0});
+    watch_.want({.readable = !has_backlog() && !held_, .writable = out_used_ > 0});
 }
 
 } // namespace braid

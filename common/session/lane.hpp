@@ -67,10 +67,17 @@ public:
     /// Asks for no more packets; what is sealed goes its way. Another lane has taken over: this one
     /// ends when the peer has been silent on it for ping_after.
     void rest();
+    /// Reads nothing and takes no packets until release(), so that either end's data waits where it
+    /// is; messages go out, and the peer's silence is not counted.
+    void hold();
+    void release();
+    [[nodiscard]] bool held() const noexcept { return held_; }
     /// Sends one message, in front of any packet not yet sealed.
     void send_message(const Message& message);
     /// Asks the peer for a sign of life through the lane.
     void ping();
+    /// What it holds is not sent any more: with its end the peer gets a reset (MP_FASTCLOSE).
+    void abort();
     /// Sends Close as well as possible without waiting.
     void close(CloseReason reason);
 
@@ -120,6 +127,7 @@ private:
     std::size_t out_used_ = 0;
     bool packets_wait_ = false; ///< the listener has more than was taken
     bool resting_ = false;
+    bool held_ = false;
     std::optional<Error> fault_;
     TimePoint keyed_at_; ///< when the sealer's key was last changed
     TimePoint heard_at_;

@@ -25,12 +25,26 @@ void Session::open_lane(Fd fd, Lane::Keys keys, Bytes received)
 
 void Session::drop_lanes()
 {
-    while (!lanes_.empty()) remove(lanes_.begin());
+    while (!lanes_.empty()) {
+        lanes_.front()->abort();
+        remove(lanes_.begin());
+    }
+    stale_timer_.once(stale_after);
 }
 
 void Session::send()
 {
     if (!lanes_.empty()) lanes_.back()->send_packets(queue_);
+}
+
+void Session::hold()
+{
+    for (const auto& lane : lanes_) lane->hold();
+}
+
+void Session::release()
+{
+    for (const auto& lane : lanes_) lane->release();
 }
 
 void Session::send_message(const Message& message)

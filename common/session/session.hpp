@@ -37,12 +37,15 @@ public:
 
     /// Makes a lane from a connection whose first messages are done (see Lane).
     void open_lane(Fd fd, Lane::Keys keys, Bytes received);
-    /// Gives up all lanes, without a word to the peer and without a call of the listener.
+    /// Gives up all lanes with what they hold, by a reset, and without a call of the listener.
     void drop_lanes();
 
     /// Queues a packet towards the peer; send() sends it.
     void enqueue(QueuedPacket packet) { queue_.push(std::move(packet)); }
     void send();
+    /// All lanes neither read nor take packets, until release(). See Lane.
+    void hold();
+    void release();
     void send_message(const Message& message);
     void ping();
     void close(CloseReason reason);

@@ -49,15 +49,21 @@ public:
     }
 
     /// A silence of this length was none of a dead path.
-    void learn(Duration silence) { gap_ = std::clamp(silence, gap_, most_patience); }
-
-    [[nodiscard]] bool stalled() const noexcept
+    void learn(Duration silence)
     {
-        return !late_ && overdue_ > 0 && silent_ >= patience();
+        silence = std::min(silence, most_patience);
+        gap_ = std::max(gap_, std::min(silence, longest_));
+        longest_ = std::max(longest_, silence);
+    }
+
+    /// `more` patience than usual.
+    [[nodiscard]] bool stalled(Duration more = {}) const noexcept
+    {
+        return !late_ && overdue_ > 0 && silent_ >= patience() + more;
     }
     /// Since the first answer was overdue, in rounds that came in time.
     [[nodiscard]] Duration silent() const noexcept { return silent_; }
-    /// Half as much again as the longest gap of late.
+    /// Half as much again as the second longest gap of late: one may be chance.
     [[nodiscard]] Duration patience() const noexcept
     {
         const Duration learnt = std::clamp(gap_ + gap_ / 2 + 15ms, least_patience, most_patience);
@@ -71,9 +77,11 @@ private:
             std::chrono::duration<double>(std::min<Duration>(elapsed, 1s)).count();
         const double kept = std::exp2(-seconds / gap_halves_after);
         gap_ = std::chrono::duration_cast<Duration>(gap_ * kept);
+        longest_ = std::chrono::duration_cast<Duration>(longest_ * kept);
     }
 
-    Duration gap_ = first_gap; ///< the longest of late that an answer ended
+    Duration longest_ = first_gap; ///< of the gaps of late that an answer ended
+    Duration gap_ = first_gap;     ///< the second longest
     Duration silent_{};
     std::uint32_t overdue_ = 0;
     TimePoint last_{};

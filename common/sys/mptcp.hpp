@@ -88,6 +88,10 @@ struct Unsent {
 /// Without allocation; 1 to 2 us a call.
 [[nodiscard]] Result<Unsent> unsent(int fd);
 
+/// Bytes of an MPTCP connection that were given to a subflow and have no DATA_ACK (RFC 8684 3.3.2).
+/// Of a plain TCP connection those without an ACK, and those that wait.
+[[nodiscard]] Result<std::uint64_t> without_data_ack(int fd);
+
 /// Sets the outer congestion control by name (TCP_CONGESTION), on all subflows, now and later.
 [[nodiscard]] Status set_congestion_control(int fd, const std::string& name);
 

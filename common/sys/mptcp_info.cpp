@@ -101,11 +101,16 @@ Subflow make_subflow(const tcp_info& info, const SubflowAddresses& addresses)
             .bytes_retransmitted = info.tcpi_bytes_retrans};
 }
 
-Result<std::size_t> queue_unsent(int fd)
+Result<std::size_t> queue_size(int fd, unsigned long which, std::string_view name)
 {
     int bytes = 0;
-    if (::ioctl(fd, SIOCOUTQNSD, &bytes) < 0) return fail_errno("SIOCOUTQNSD", "");
+    if (::ioctl(fd, which, &bytes) < 0) return fail_errno(name, "");
     return static_cast<std::size_t>(std::max(bytes, 0));
+}
+
+Result<std::size_t> queue_unsent(int fd)
+{
+    return queue_size(fd, SIOCOUTQNSD, "SIOCOUTQNSD");
 }
 
 } // namespace
@@ -202,6 +207,16 @@ Result<Unsent> unsent(int fd)
     if (!queued) return fail(queued.error());
     sum.bytes += *queued;
     return sum;
+}
+
+Result<std::uint64_t> without_data_ack(int fd)
+{
+    // Unsent first: what is sent between the two calls then counts as out, not as less than none.
+    const auto unsent = queue_unsent(fd);
+    if (!unsent) return fail(unsent.error());
+    const auto queued = queue_size(fd, SIOCOUTQ, "SIOCOUTQ");
+    if (!queued) return fail(queued.error());
+    return *queued - std::min(*queued, *unsent);
 }
 
 } // namespace braid::mptcp

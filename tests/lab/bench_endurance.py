@@ -10,7 +10,7 @@ import time
 
 from bench_columns import BULK_PORT, TunnelColumn, now_ns
 from bench_runs import gaps_ms
-from faults import FAULTS, NO_FAULT
+from bench_faults import FAULTS, NO_FAULT
 from lab import TRAFFIC, LabError
 from tunnel import Tunnel
 
@@ -41,19 +41,22 @@ def open_tunnel(options):
 
 def false_convictions(options):
     """A download and streams on healthy uplinks, all processors busy with other work. Prints what
-    the client said of its uplinks; yields the targets that are missed."""
+    the two ends said of the uplinks; yields the targets that are missed."""
     with open_tunnel(options) as tunnel:
         tunnel.start()
         column = TunnelColumn(tunnel)
         column.prepare("download")
-        offset = tunnel.client.log.stat().st_size
+        logs = [tunnel.client.log, tunnel.server.log]
+        offsets = [log.stat().st_size for log in logs]
         reader, start = column.arrivals(), now_ns()
         with BusyCores():
             time.sleep(60 * options.false_convictions)
         gaps = gaps_ms(reader, start, now_ns())
-        with open(tunnel.client.log) as log:
-            log.seek(offset)
-            found = [match[0] for match in map(CONVICTION.search, log) if match]
+        found = []
+        for path, offset in zip(logs, offsets, strict=True):
+            with open(path) as log:
+                log.seek(offset)
+                found += [match[0] for match in map(CONVICTION.search, log) if match]
     print(f"False convictions in {options.false_convictions:g} min of download and streams, all "
           f"processors busy: {len(found)}")
     for event in found[:MOST_SHOWN]:

@@ -23,7 +23,7 @@ from bench_columns import LOADS, PlainColumn, TunnelColumn  # noqa: E402
 from bench_endurance import cuts, false_convictions  # noqa: E402
 from bench_radio import radio  # noqa: E402
 from bench_runs import run_fault  # noqa: E402
-from faults import FAULTS, NO_FAULT  # noqa: E402
+from bench_faults import FAULTS, NO_FAULT  # noqa: E402
 from lab import LabError, split_names  # noqa: E402
 
 QUIET = {"log": {"level": "info"}}

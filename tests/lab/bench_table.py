@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from bench_runs import Cell
-from faults import FAULTS, NO_FAULT
+from bench_faults import FAULTS, NO_FAULT
 
 SEEN_GAP_MS, SILENT_GAP_MS, BACK_GAP_MS, BACK_S = 50, 100, 50, 1.0
 COLUMNS = ("braid", "kernel")

@@ -84,6 +84,7 @@ std::string describe_link(const LinkDirection& link)
            "\"burst\":" + std::to_string(set.burst_packets) + "," +
            json_number("queue_limit_bytes", link.queue_limit()) + "," +
            "\"blackhole\":" + (set.blackhole == Blackhole::on ? "true" : "false") + "," +
+           "\"stall\":" + (set.stall == Stall::on ? "true" : "false") + "," +
            "\"trace\":" + (set.trace_path.empty() ? "false" : "true") + "," +
            json_number("packets", count.packets) + "," + //
            json_number("bytes", count.bytes) + "," +
@@ -152,7 +153,8 @@ void Emulator::read_frames(Lane& lane, TimePoint now)
         const auto length = lane.from.read(pool_.slot(slot));
         if (!length) return pool_.release(slot);
 
-        const bool usable = *length > ethernet_header_bytes && *length < FramePool::slot_bytes;
+        const bool usable = *length > ethernet_header_bytes && *length < FramePool::slot_bytes &&
+                            lane.from.carrier() == Carrier::on;
         if (!usable) ++lane.dropped_device;
         const auto ip_bytes = static_cast<std::uint32_t>(*length - ethernet_header_bytes);
         if (!usable || !lane.link.offer({.slot = slot, .ip_bytes = ip_bytes}, now))

@@ -45,7 +45,8 @@ private:
         Tap& from;
         Tap& to;
         LinkDirection link;
-        std::uint64_t dropped_device; ///< the far device was down or gone, or the frame oversized
+        std::uint64_t
+            dropped_device; ///< a device was down, gone or unplugged, or the frame oversized
     };
 
     void watch(int fd);

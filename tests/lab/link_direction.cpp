@@ -21,6 +21,7 @@ void LinkDirection::configure(const LinkSettings& settings, std::optional<RateTr
                               TimePoint now)
 {
     advance(now); // what has left by now left under the old settings
+    if (settings_.stall == Stall::on) departure_ = std::max(departure_, now);
     settings_ = settings;
     trace_.reset();
     if (trace) trace_.emplace(*std::move(trace), now);
@@ -70,12 +71,13 @@ std::optional<Departure> LinkDirection::take_due(TimePoint now)
 std::optional<TimePoint> LinkDirection::next_due() const
 {
     if (head_ != departed_) return entry(head_).time;
-    if (departed_ != tail_) return departure_;
+    if (departed_ != tail_ && settings_.stall == Stall::off) return departure_;
     return std::nullopt;
 }
 
 void LinkDirection::advance(TimePoint now)
 {
+    if (settings_.stall == Stall::on) return;
     while (departed_ != tail_ && departure_ <= now) {
         finish_transmission();
         if (departed_ != tail_) start_transmission();

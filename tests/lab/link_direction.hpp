@@ -43,6 +43,7 @@ struct LinkCounters {
 /// Departure from the queue is in virtual time: max(arrival, previous departure) + size / rate.
 /// So the rate is exact however late the owner asks. The packet in the transmitter keeps its
 /// departure when the settings change; all behind it use the new settings. Order is always kept.
+/// During a stall nothing leaves the queue, and what left it before arrives.
 class LinkDirection {
 public:
     /// Bound of packets held, queue and delay line together; above it the tail is dropped.

@@ -106,6 +106,13 @@ bool set_blackhole(LinkSettings& settings, std::string_view text)
     return true;
 }
 
+bool set_stall(LinkSettings& settings, std::string_view text)
+{
+    if (text != "on" && text != "off") return false;
+    settings.stall = text == "on" ? Stall::on : Stall::off;
+    return true;
+}
+
 bool set_trace(LinkSettings& settings, std::string_view text)
 {
     if (text.empty()) return false;
@@ -129,6 +136,7 @@ std::string set_word(LinkSettings& settings, std::string_view word)
     if (key == "burst") fine = set_burst(settings, value);
     if (key == "queue") fine = set_queue(settings, value);
     if (key == "blackhole") fine = set_blackhole(settings, value);
+    if (key == "stall") fine = set_stall(settings, value);
     if (key == "trace") fine = set_trace(settings, value);
 
     if (!fine) return std::string{"unknown setting: "}.append(key);

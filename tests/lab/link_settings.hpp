@@ -1,5 +1,5 @@
 // What one direction of an emulated link does to packets, and the text form in which a user
-// sets it: `rate=30M delay=35ms jitter=5ms loss=1% burst=4 queue=100ms blackhole=off`.
+// sets it: `rate=30M delay=35ms jitter=5ms loss=1% burst=4 queue=100ms blackhole=off stall=off`.
 #pragma once
 
 #include <chrono>
@@ -17,6 +17,7 @@ using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
 using QueueBound = std::variant<std::uint64_t, Duration>;
 
 enum class Blackhole { off, on };
+enum class Stall { off, on };
 
 struct LinkSettings {
     std::uint64_t rate_bps = 0; ///< bits of IP packets a second; 0 is unlimited
@@ -26,7 +27,8 @@ struct LinkSettings {
     double burst_packets = 1; ///< mean length of a loss burst; 1 is independent losses
     QueueBound queue = Duration{std::chrono::milliseconds{100}};
     Blackhole blackhole = Blackhole::off;
-    std::string trace_path; ///< delivery opportunities in place of a rate; empty is none
+    Stall stall = Stall::off; ///< the transmitter rests; the queue fills
+    std::string trace_path;   ///< delivery opportunities in place of a rate; empty is none
 
     friend bool operator==(const LinkSettings&, const LinkSettings&) = default;
 };
@@ -40,7 +42,8 @@ struct SettingsChange {
 /// Yields `base` with the `key=value` words applied; all of them or, with a problem, none.
 ///
 /// rate: bit/s with k, M or G, or `unlimited`. delay, jitter: us, ms or s. loss: percent.
-/// queue: bytes (also KiB, MiB), or a time at the rate. blackhole: on, off. trace: path, `off`.
+/// queue: bytes (also KiB, MiB), or a time at the rate. blackhole, stall: on, off. trace: path,
+/// `off`.
 /// Setting a rate ends a trace.
 [[nodiscard]] SettingsChange change_settings(LinkSettings base, std::string_view words);
 

@@ -35,6 +35,7 @@ SETTINGS, separated by spaces:
   burst=4             mean packets lost in a row (Gilbert-Elliott); 1 is independent
   queue=100ms|64KiB   drop-tail queue in front of the rate; time is at the rate
   blackhole=on|off    drops what arrives and what would come out
+  stall=on|off        sends nothing and keeps it in the queue, as a radio link does at times
   trace=PATH|off      instead of a rate: a file with a millisecond per line, each the chance to
                       send 1500 bytes; it repeats with its last line as period
 

@@ -77,7 +77,7 @@ std::optional<std::size_t> Tap::read(std::span<std::byte> buffer)
 
 bool Tap::write(std::span<const std::byte> frame)
 {
-    if (state_ == TapState::gone) return false;
+    if (state_ == TapState::gone || carrier_ == Carrier::off) return false;
     if (::write(fd_.get(), frame.data(), frame.size()) >= 0) return true;
     note_error(errno); // EIO: the device is down, and may come up again
     return false;
@@ -86,7 +86,9 @@ bool Tap::write(std::span<const std::byte> frame)
 bool Tap::set_carrier(Carrier carrier)
 {
     int on = carrier == Carrier::on ? 1 : 0;
-    return ::ioctl(fd_.get(), TUNSETCARRIER, &on) == 0;
+    if (::ioctl(fd_.get(), TUNSETCARRIER, &on) != 0) return false;
+    carrier_ = carrier;
+    return true;
 }
 
 void Tap::note_error(int error)

@@ -36,17 +36,21 @@ public:
     /// have been cut off.
     [[nodiscard]] std::optional<std::size_t> read(std::span<std::byte> buffer);
 
-    /// Writes one frame; false when the device did not take it: it is down or deleted.
+    /// Writes one frame; false when the device did not take it: it is down, unplugged or deleted.
     [[nodiscard]] bool write(std::span<const std::byte> frame);
 
-    /// Plugs or pulls the cable, as the host sees it; false when the device refuses.
+    /// Plugs or pulls the cable, as the host sees it; false when the device refuses. The kernel
+    /// may go on sending for a second: what it sends then is
+    /// to be dropped, and write() takes nothing.
     [[nodiscard]] bool set_carrier(Carrier carrier);
+    [[nodiscard]] Carrier carrier() const { return carrier_; }
 
 private:
     void note_error(int error);
 
     Fd fd_;
     TapState state_ = TapState::present;
+    Carrier carrier_ = Carrier::on;
 };
 
 } // namespace braid::lab

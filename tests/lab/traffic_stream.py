@@ -32,13 +32,15 @@ def times_ms(values_ns):
 class Tally:
     """What came back of a stream, and the longest time in which nothing did."""
 
-    def __init__(self):
+    def __init__(self, record_path=None):
+        """`record_path`: a file that gets a line `number sent received` (ns) for each arrival."""
         self.start = time.monotonic_ns()
         self.sent = 0
         self.send_errors = 0
         self.last_send = self.start
         self._numbers = set()
         self._arrivals = []  # number, sent, seen, received (ns)
+        self._record = open(record_path, "w", buffering=1) if record_path else None
 
     def note_sent(self, now):
         self.sent += 1
@@ -48,6 +50,9 @@ class Tally:
         arrival = (*STAMP.unpack_from(message), time.monotonic_ns())
         self._arrivals.append(arrival)
         self._numbers.add(arrival[0])
+        if self._record:
+            number, sent, _, received = arrival
+            self._record.write(f"{number} {sent} {received}\n")
 
     @property
     def distinct(self):
@@ -103,7 +108,7 @@ def send_regularly(options, tally, send):
 
 def exchange(options, send, receive_into):
     """Runs sender and receiver together; `receive_into(tally)` reads once, or times out."""
-    tally = Tally()
+    tally = Tally(options.record)
     sender = threading.Thread(target=send_regularly, args=(options, tally, send), daemon=True)
     sender.start()
     error = None

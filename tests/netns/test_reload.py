@@ -173,7 +173,7 @@ class Reload(unittest.TestCase):
         self.reload(self.capped("1k"))
         self.lab.wait_for(lambda: self.client.status()["state"] == "down", 5, "no lane",
                           interval=0.05)
-        self.assertEqual(self.client.status()["last_error"], "no usable uplink")
+        self.assertEqual(self.client.status()["last_error"], "no uplink may be used")
         before = self.client.uplink("lte")["data"]["today_bytes"]
         time.sleep(1)
         self.assertEqual(self.client.uplink("lte")["data"]["today_bytes"], before)

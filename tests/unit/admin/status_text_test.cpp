@@ -46,6 +46,20 @@ TEST_CASE("bytes are shown in powers of 1000, rounded, without a unit's overflow
     CHECK(bytes_text("7") == "-");
 }
 
+TEST_CASE("parts of a whole are shown in percent, small ones with a tenth")
+{
+    CHECK(percent_text(0) == "0 %");
+    CHECK(percent_text(0.0004) == "0 %");
+    CHECK(percent_text(0.0042) == "0.4 %");
+    CHECK(percent_text(0.0994) == "9.9 %");
+    CHECK(percent_text(0.0996) == "10 %");
+    CHECK(percent_text(0.634) == "63 %");
+    CHECK(percent_text(1.0) == "100 %");
+    CHECK(percent_text(1.1) == "-");
+    CHECK(percent_text(-0.1) == "-");
+    CHECK(percent_text(nullptr) == "-");
+}
+
 TEST_CASE("round-trip times are shown in ms, none yet as a dash")
 {
     CHECK(rtt_text(21'349) == "21.3 ms");
@@ -64,6 +78,13 @@ TEST_CASE("times ago are shown in the unit that fits")
     CHECK(ago_text(7200) == "2 h ago");
     CHECK(ago_text(200'000) == "2 d ago");
     CHECK(ago_text("x") == "-");
+    CHECK(ago_text(12.9) == "12 s ago");
+    CHECK(span_text(12.9) == "12 s");
+    CHECK(span_text(180) == "3 min");
+    CHECK(span_text(7200.0) == "2 h");
+    CHECK(span_text(nullptr) == "-");
+    CHECK(span_text(-0.5) == "-");
+    CHECK(span_text(1e300) == "-");
 }
 
 TEST_CASE("any JSON value has a plain form")

@@ -21,7 +21,7 @@ public:
             (void)health.echoed(now, under_way.front().first);
             under_way.pop_front();
         }
-        health.tick(now, another_works);
+        health.tick(now, refuge, lateness);
         if (const auto number = health.next_probe(now, use)) {
             ++sent;
             if (works || holds) under_way.emplace_back(*number, now);
@@ -49,7 +49,8 @@ public:
     Duration rtt = 20ms;
     bool works = true;
     bool holds = false; ///< packets, while it does not work
-    bool another_works = true;
+    Refuge refuge = Refuge::fresh;
+    Duration lateness{};
     PathUse use = PathUse::carrying;
     int sent = 0;
     std::deque<std::pair<std::uint32_t, TimePoint>> under_way;
@@ -96,7 +97,7 @@ TEST_CASE("a path that stands by is found lost within a second")
 TEST_CASE("the only path that works is never given up")
 {
     Path path;
-    path.another_works = false;
+    path.refuge = Refuge::none;
     path.run(1s);
     path.cut();
     CHECK(path.until(Health::stalled) <= 120ms);
@@ -236,6 +237,27 @@ TEST_CASE("a busy metered path's probes cost a share of what it carries")
     }
     CHECK(path.sent * 160.0 < 0.03 * static_cast<double>(carried));
     CHECK(path.sent > 20 * 10);
+}
+
+TEST_CASE("what speaks against a verdict makes it later")
+{
+    const auto taken = [](Refuge refuge, Duration lateness, bool data_comes) {
+        Path path;
+        path.refuge = refuge;
+        path.lateness = lateness;
+        path.run(5s);
+        path.cut();
+        const TimePoint begin = path.now;
+        while (path.health.health() != Health::lost && path.now - begin < 5s) {
+            if (data_comes) path.health.heard(path.now);
+            path.round();
+        }
+        return path.now - begin;
+    };
+    const Duration usual = taken(Refuge::fresh, 0ms, false);
+    CHECK(taken(Refuge::idle, 0ms, false) == usual + PathHealth::idle_refuge_patience);
+    CHECK(taken(Refuge::fresh, 30ms, false) == usual + 30ms);
+    CHECK(taken(Refuge::fresh, 0ms, true) == usual + PathHealth::heard_patience);
 }
 
 } // namespace braid

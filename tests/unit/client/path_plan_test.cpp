@@ -140,6 +140,24 @@ TEST_CASE("health decides too: what is lost is left out, what stalls stands by")
     }
 }
 
+TEST_CASE("an uplink that has used up its rate stands by, unless nothing better works")
+{
+    using enum Priority;
+    std::vector uplinks{ranked(1, primary), ranked(2, backup)};
+    const auto plan = [&](Policy policy) {
+        return names(plan_subflows(uplinks, {.policy = policy}, server, {server}));
+    };
+    uplinks[0].spent = true;
+    CHECK(plan(Policy::aggregate) == "up1* up2");
+    CHECK(plan(Policy::handover) == "up1* up2");
+    uplinks[1].health = Health::lost;
+    CHECK(plan(Policy::aggregate) == "up1");
+    uplinks[1].health = Health::good;
+    uplinks[1].spent = true;
+    CHECK(plan(Policy::aggregate) == "up1 up2*");
+    CHECK(plan(Policy::handover) == "up1 up2*");
+}
+
 TEST_CASE("a secondary uplink takes part while the primary ones are full")
 {
     using enum Priority;

@@ -172,6 +172,24 @@ TEST_CASE("an uplink whose subflow is established is active")
     CHECK(fixture.status().at("uplinks").at(0).at("reason") == "carries traffic");
 }
 
+TEST_CASE("a limited uplink is active, also while it rests because it has used up its rate")
+{
+    for (const bool spent : {false, true}) {
+        CAPTURE(spent);
+        Fixture fixture;
+        fixture.establish();
+        fixture.add_uplink("wifi", "10.1.0.2");
+        fixture.add_uplink("lte", "10.2.0.2");
+        fixture.add_flow("wifi", "10.1.0.2:40000");
+        fixture.add_flow("lte", "10.2.0.2:40001", spent ? Flag::backup : Flag::normal);
+        fixture.uplinks.back().limit_bps = 256'000;
+        fixture.uplinks.back().spent = spent;
+        CHECK(fixture.states() == "wifi active, lte active");
+        CHECK(fixture.status().at("uplinks").at(1).at("reason") ==
+              "slowed down: data cap is reached");
+    }
+}
+
 TEST_CASE("an uplink whose subflow is not established is still connecting")
 {
     Fixture fixture;

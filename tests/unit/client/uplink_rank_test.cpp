@@ -28,6 +28,17 @@ TEST_CASE("a reached data cap lowers an uplink's priority to what at_cap says, a
     }
 }
 
+TEST_CASE("a rate holds when the cap is reached and at_cap says limit, else none")
+{
+    using Cap = DataUsage::Cap;
+    UplinkConfig uplink{.interface = "lte",
+                        .at_cap = {.action = AtCap::Action::limit, .rate_bps = 256'000}};
+    CHECK(limit_of(uplink, Cap::reached) == 256'000);
+    CHECK(limit_of(uplink, Cap::within) == std::nullopt);
+    uplink.at_cap.action = AtCap::Action::backup;
+    CHECK(limit_of(uplink, Cap::reached) == std::nullopt);
+}
+
 TEST_CASE("an interface that is not listed is a plain primary uplink")
 {
     const UplinksConfig uplinks{.listed = {{.interface = "lte", .metered = true}}};

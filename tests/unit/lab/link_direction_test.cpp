@@ -190,6 +190,25 @@ TEST_CASE("a blackhole drops what arrives and what would come out, and ends")
     CHECK(link.counters().packets == 1);
 }
 
+TEST_CASE("a stall keeps what is queued and sends it at the rate when it ends")
+{
+    auto link = link_with("rate=12M");
+    link.configure(change_settings(link.settings(), "stall=on").settings, std::nullopt, start);
+    CHECK(link.offer({0, 1500}, start));
+    CHECK(link.offer({1, 1500}, start));
+    CHECK_FALSE(link.next_due());
+    CHECK(drain(link, start + 200ms).empty());
+    CHECK(link.queue_bytes() == 3000);
+
+    link.configure(change_settings(link.settings(), "stall=off").settings, std::nullopt,
+                   start + 300ms);
+    const auto seen = drain(link, start + 301ms);
+    REQUIRE(seen.size() == 2);
+    CHECK(seen[0].at == 300ms);
+    CHECK(seen[1].at == 301ms);
+    CHECK(seen[1].fate == Fate::delivered);
+}
+
 TEST_CASE("a lost packet uses up rate and gives its slot back")
 {
     auto link = link_with("rate=12M loss=100%");

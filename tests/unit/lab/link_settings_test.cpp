@@ -54,9 +54,10 @@ TEST_CASE("a bad word is named and changes nothing")
 {
     const auto base = change_settings({}, "rate=5M").settings;
     for (const std::string_view word :
-         {"rate=0", "rate=-1", "rate=", "rate", "rate=5X", "rate=nan", "rate=1000G", "delay=5",
-          "delay=61s", "jitter=x", "loss=101%", "loss=-1", "burst=0", "queue=-5", "blackhole=yes",
-          "trace=", "speed=3", "=", "rate=5Mb"}) {
+         {"rate=0",    "rate=-1",    "rate=",   "rate",      "rate=5X",
+          "rate=nan",  "rate=1000G", "delay=5", "delay=61s", "jitter=x",
+          "loss=101%", "loss=-1",    "burst=0", "queue=-5",  "blackhole=yes",
+          "stall=yes", "trace=",     "speed=3", "=",         "rate=5Mb"}) {
         CAPTURE(word);
         const auto change = change_settings(base, std::string{"delay=1ms "}.append(word));
         CHECK(change.problem != "");

@@ -58,6 +58,8 @@ struct Fixture : LaneWatch::Listener, Session::Listener {
     {
         cuts.push_back(cut);
     }
+    int frozen = 0;
+    void on_lane_frozen(std::size_t) override { ++frozen; }
     void on_pressure_changed(std::size_t, bool full) override { pressure.push_back(full); }
     Status on_packet(Session&, const Offload&, Bytes) override { return {}; }
     Status on_message(Session&, const Message&) override { return {}; }

@@ -256,6 +256,34 @@ TEST_CASE("a lane that rests asks for no packets, whatever waits")
     CHECK(queue.packets() == left);
 }
 
+TEST_CASE("a held lane reads nothing and takes no packets, but sends messages")
+{
+    LaneAndPeer ends;
+    FairQueue queue;
+    ends.lane.hold();
+    CHECK(ends.lane.held());
+    queue.push(queued(ends.pool, pattern(1, 100)));
+    ends.lane.send_packets(queue);
+    ends.lane.send_message(LaneHello{});
+    ends.peer.send_record(packet_frame(pattern(2, 100)));
+    settle(ends.loop);
+    ends.peer.receive();
+    CHECK(packets_in(ends.peer.records).empty());
+    CHECK(messages_in(ends.peer.records).size() == 1);
+    CHECK_FALSE(queue.empty());
+    CHECK(ends.heard.packets.empty());
+
+    ends.heard.sendable_hook = [&] { ends.lane.send_packets(queue); };
+    ends.lane.release();
+    CHECK_FALSE(ends.lane.held());
+    REQUIRE(runs_until(ends.loop, patience, [&] {
+        ends.peer.receive();
+        return !ends.heard.packets.empty() && !packets_in(ends.peer.records).empty();
+    }));
+    CHECK(ends.heard.packets.front().bytes == pattern(2, 100));
+    CHECK(packets_in(ends.peer.records) == std::vector<Buffer>{pattern(1, 100)});
+}
+
 TEST_CASE("what the kernel does not take waits in the queue and goes when it takes more")
 {
     TwoLanes lanes;

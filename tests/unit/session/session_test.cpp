@@ -200,6 +200,20 @@ TEST_CASE("the newest lane sends, all are heard")
     CHECK(runs_until(ends.loop, patience, [&] { return ends.owner.packets.size() == 2; }));
 }
 
+TEST_CASE("a session that is held hears none of its lanes until it is released")
+{
+    Ends ends;
+    ends.open();
+    RawPeer newer = ends.open_further();
+    ends.owner.session->hold();
+    ends.peer.send_record(packet_frame(pattern(1, 60)));
+    newer.send_record(packet_frame(pattern(2, 60)));
+    settle(ends.loop);
+    CHECK(ends.owner.packets.empty());
+    ends.owner.session->release();
+    CHECK(runs_until(ends.loop, patience, [&] { return ends.owner.packets.size() == 2; }));
+}
+
 TEST_CASE("when the newest lane ends the one before sends again")
 {
     Ends ends;

@@ -30,6 +30,11 @@ public:
         while (!clock.stalled() && now - begin < 5s) round(look);
         return now - begin;
     }
+    void learn_twice(Duration gap)
+    {
+        clock.learn(gap);
+        clock.learn(gap);
+    }
     void silence(Duration length)
     {
         for (Duration past{}; past < length; past += StallClock::round) round(overdue);
@@ -61,13 +66,16 @@ TEST_CASE("a lone overdue answer may be a lost packet")
     CHECK(path.until_stalled(one_overdue) == StallClock::patience_without_proof);
 }
 
-TEST_CASE("an answer ends a silence, and its length is learnt")
+TEST_CASE("an answer ends a silence, and the length of the second is learnt")
 {
     Driven path;
     path.silence(40ms);
     CHECK_FALSE(path.clock.stalled());
     path.round(answer);
     CHECK(path.clock.silent() == 0ms);
+    path.silence(40ms); // a second one: the first may have been chance
+    CHECK_FALSE(path.clock.stalled());
+    path.round(answer);
     // 40 ms and half as much again, and 15 ms.
     const Duration patience = path.until_stalled(overdue);
     CHECK(patience >= 70ms);
@@ -77,20 +85,27 @@ TEST_CASE("an answer ends a silence, and its length is learnt")
 TEST_CASE("a path known for long gaps gets more patience, at most a second")
 {
     Driven path;
-    path.clock.learn(400ms);
+    path.learn_twice(400ms);
     const Duration patience = path.until_stalled(overdue);
     CHECK(patience > 600ms);
     CHECK(patience <= 615ms);
 
     Driven other;
-    other.clock.learn(10s);
+    other.learn_twice(10s);
     CHECK(other.until_stalled(overdue) == StallClock::most_patience);
+}
+
+TEST_CASE("one long gap alone changes nothing")
+{
+    Driven path;
+    path.clock.learn(400ms);
+    CHECK(path.until_stalled(overdue) == StallClock::least_patience);
 }
 
 TEST_CASE("what was learnt fades")
 {
     Driven path;
-    path.clock.learn(400ms);
+    path.learn_twice(400ms);
     for (int i = 0; i < 60 * 200; ++i) path.round(answer); // a minute
     const Duration patience = path.until_stalled(overdue);
     CHECK(patience > 150ms);

@@ -107,13 +107,13 @@ TEST_CASE("a listener on any address answers from the address that was asked")
         std::string interface, local, remote;
     };
     // The client's socket is connected: it hears an answer from the asked address only.
-    for (const auto& [interface, local, remote] :
+    for (const Case& each :
          {Case{"a0", "10.8.0.1", "10.8.0.2:8684"}, Case{"a0", "10.8.0.1", "10.8.0.3:8684"},
           Case{"a1", "10.8.1.1", "10.8.1.3:8684"}, Case{"a0", "fd08:0::1", "[fd08:0::2]:8684"},
           Case{"a0", "fd08:0::1", "[fd08:0::3]:8684"}, Case{"a1", "fd08:1::1", "[fd08:1::3]:8684"},
           Case{"a0", "fe80::a", "[fe80::b]:8684"}, Case{"a1", "fe80::a", "[fe80::b]:8684"}}) {
-        INFO(remote << " via " << interface);
-        const auto socket = hosts.connect(interface, local, remote);
+        INFO(each.remote << " via " << each.interface);
+        const auto socket = hosts.connect(each.interface, each.local, each.remote);
         REQUIRE(socket);
         CHECK(answer_to(*socket, listener) == "echo");
     }

@@ -1,0 +1,89 @@
+"""One tunnel and one inner connection for a class of tests, each of them a fault and its end."""
+
+import time
+import unittest
+
+from tunnel import Tunnel
+
+from faults import make
+from stream import Stream
+
+HOST_SEES_S = 0.3  # longest gap of the stream where the host is told
+SILENT_S = 0.4     # and where it is not
+BACK_S = 2         # from the end of a fault until the uplink carries traffic again
+HELD_S = 1.2       # how long a fault lasts
+AFTER_S = 0.7      # how long the stream is watched after its end
+CARRIES_BYTES = 100_000
+REST_S = 20        # for the tunnel to come to rest, between tests
+
+
+class FaultCase(unittest.TestCase):
+    """The stream runs over one of the uplinks: that one gets the fault, unless another is named."""
+
+    uplinks = ("wifi", "lte")
+    tunnel_settings = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.tunnel = Tunnel(uplinks=cls.uplinks, **cls.tunnel_settings)
+        cls.tunnel.__enter__()
+        cls.addClassCleanup(cls.tunnel.__exit__)
+        cls.lab, cls.client = cls.tunnel.lab, cls.tunnel.client
+        cls.prepare()
+        cls.lab.traffic_server("internet", "tcp-server", "5001")
+        cls.tunnel.start()
+        cls.stream = Stream(cls.lab, cls.lab.internet4, "5001")
+
+    @classmethod
+    def prepare(cls):
+        """Changes the lab before the tunnel starts."""
+
+    def setUp(self):
+        self.client.wait_active(*(link.device for link in self.lab.links.values()), timeout=REST_S)
+        self.stream.settle(REST_S)
+
+    def endure(self, name, bound_s, link=None, held_s=HELD_S):
+        """Lets the stream go through a fault and its end, and asserts what a user is promised."""
+        link = link or self.carrying()
+        began = time.monotonic()
+        with make(name, self.lab, link) as fault:
+            time.sleep(held_s)
+            during = self.stream.longest_gap(began, time.monotonic())
+            told = self.is_told(link, fault.seen) if fault.path == "dead" else True
+            if fault.path == "moved":
+                self.assert_carries(link, began + held_s)
+        ended = time.monotonic()
+        time.sleep(AFTER_S)
+        after = self.stream.longest_gap(ended, time.monotonic())
+        back = self.assert_carries(link, ended)
+        print(f"{name} on {link}: gap {during * 1e3:.0f} ms, at its end {after * 1e3:.0f} ms, "
+              f"carries after {back:.1f} s", flush=True)
+        self.assertTrue(told, f"status does not tell that {link} does not work")
+        self.assertIsNone(self.stream.broken())
+        self.assertLess(max(during, after), bound_s)
+
+    def carrying(self):
+        """The uplink that the stream runs over."""
+        def sent():
+            return {name: self.lab.link_stats(name)["up"]["bytes"] for name in self.lab.links}
+        before = sent()
+        time.sleep(0.3)
+        after = sent()
+        return max(after, key=lambda name: after[name] - before[name])
+
+    def is_told(self, link, seen):
+        """Whether status says that the uplink does not work, and why."""
+        uplink = self.client.uplink(link)
+        works = uplink["state"] in ("active", "standby")
+        return (uplink["state"] == "down" if seen else not works) and bool(uplink["reason"])
+
+    def assert_carries(self, link, since):
+        """Downloads until the uplink has had its part of it; yields the seconds since then."""
+        before = self.lab.link_stats(link)["down"]["bytes"]
+        while True:
+            report = self.lab.traffic("client", "download", self.lab.internet4, "5001", "1M")
+            self.assertTrue(report["sha256_ok"], report)
+            took = time.monotonic() - since
+            if self.lab.link_stats(link)["down"]["bytes"] - before >= CARRIES_BYTES:
+                return took
+            self.assertLess(took, BACK_S, f"{link} does not carry again")
