@@ -213,6 +213,7 @@ void Client::on_established()
         upgrade_later();
     last_error_.clear();
     bond_.set_servers(servers_.endpoints());
+    steer(); // before the first subflow that needs it
     bond_.begin();
     on_uplinks_changed();
     spdlog::info("tunnel up tun={} server={}", config_.tun.name, via_->remote.text());
@@ -268,6 +269,7 @@ void Client::on_uplinks_changed()
         spdlog::debug("uplink={} running={} addresses={}", uplink.interface, uplink.running,
                       uplink.addresses.size());
     loosen_filters();
+    steer();
     if (monitor_->take_tun_revival() && established_) {
         spdlog::warn("tun was set down and up by somebody else: routes are set again");
         if (const auto applied = host_.apply(tunnel_); !applied)
@@ -282,6 +284,20 @@ void Client::on_uplinks_changed()
         return connector_.extend(plan_targets(bond_.uplinks(), servers_.endpoints()));
     backoff_.reset();
     connect();
+}
+
+void Client::steer()
+{
+    std::vector<Uplink> uplinks;
+    for (RankedUplink& each : ranked_uplinks())
+        if (each.priority != Priority::never) uplinks.push_back(std::move(each.uplink));
+    std::vector<Address> servers;
+    for (const Endpoint& each : servers_.endpoints()) servers.push_back(each.address);
+    if (via_) servers.push_back(via_->remote.address);
+    const auto steered = host_.steer(uplinks, servers);
+    if (!steered && steer_log_.allows(loop_.now()))
+        spdlog::warn("subflows may leave by the wrong uplink reason=\"{}\"",
+                     steered.error().text());
 }
 
 void Client::on_lane_useless(const Error& reason)
@@ -319,7 +335,9 @@ void Client::loosen_filters()
 
 void Client::poll()
 {
-    loosen_filters(); // somebody may have set one since
+    // Others set filters and delete rules, and the kernel drops routes, without a word to us.
+    loosen_filters();
+    steer();
     if (bond_.poll()) upgrade_later();
     if (!has_lane()) return;
     usage_.count(bond_.ledger(), monitor_->uplinks());

@@ -17,6 +17,7 @@
 #include "client/usage_file.hpp"
 #include "common/admin/daemon_control.hpp"
 #include "common/admin/program.hpp"
+#include "common/base/log.hpp"
 #include "common/session/session.hpp"
 #include "common/session/tun_port.hpp"
 
@@ -31,7 +32,7 @@ namespace braid {
 /// Timers: retry_timer_ starts when a race to the server has failed or the lanes were lost,
 /// ends with the next race; upgrade_timer_ starts when a lane is found to be plain TCP, ends
 /// with the lane, tries again to get MPTCP over the same uplink; poll_timer_ runs every second for
-/// the client's life and keeps the bond's books.
+/// the client's life, keeps the bond's books and the source rules.
 class Client : private Session::Listener, private TunPort::Listener, private Bond::Listener {
 public:
     struct Identity {
@@ -92,6 +93,8 @@ private:
     void on_lane_useless(const Error& reason) override;
 
     void on_uplinks_changed();
+    /// Brings source rules to uplinks and servers.
+    void steer();
     void connect();
     void on_names();
     void on_race_end(Result<Connected> outcome);
@@ -143,6 +146,7 @@ private:
     bool was_up_ = false;
     std::string last_error_;
     LogLimit filter_log_{3, 1min};
+    LogLimit steer_log_{3, 1min};
     ExitCode exit_code_ = ExitCode::ok;
 };
 

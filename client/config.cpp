@@ -18,6 +18,11 @@ constexpr std::array policies{
     Choice<Policy>{"interactive", Policy::interactive},
 };
 
+constexpr std::array source_rules_uses{
+    Choice<SourceRulesUse>{"auto", SourceRulesUse::automatic},
+    Choice<SourceRulesUse>{"always", SourceRulesUse::always},
+};
+
 Result<Prefix> parse_network(const std::string& text)
 {
     auto prefix = Prefix::parse(text);
@@ -140,8 +145,8 @@ Result<ClientConfig> parse_client_config(std::string_view text, const ConfigSour
     auto document = YamlDocument::parse(text, source.name);
     if (!document) return fail(std::move(document.error()));
     const auto root = document->root();
-    root.fields({"server", "identity", "tun", "uplinks", "policy", "guard", "routes", "state_dir",
-                 "user", "control", "log"});
+    root.fields({"server", "identity", "tun", "uplinks", "policy", "guard", "source_rules",
+                 "routes", "state_dir", "user", "control", "log"});
 
     ClientConfig config;
     read_server(root["server"], config.server);
@@ -154,6 +159,7 @@ Result<ClientConfig> parse_client_config(std::string_view text, const ConfigSour
     read_uplinks(root["uplinks"], config.tun.name, config.uplinks);
     root["policy"].read(config.policy, one_of(policies));
     root["guard"].read(config.guard, parse_boolean);
+    root["source_rules"].read(config.source_rules, one_of(source_rules_uses));
     read_routes(root["routes"], config.routes);
     std::filesystem::path state_dir;
     if (root["state_dir"].read(state_dir, path_from(source)))

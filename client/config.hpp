@@ -27,6 +27,12 @@ enum class Policy : std::uint8_t {
 
 [[nodiscard]] std::string_view name_of(Policy policy);
 
+/// When subflows are routed by their source address (source_rules.hpp).
+enum class SourceRulesUse : std::uint8_t {
+    automatic, ///< where the kernel does not bind them to their device
+    always,
+};
+
 struct ClientConfig {
     static constexpr std::size_t max_endpoints = 8;
     static constexpr std::size_t max_routes = 1024;
@@ -49,6 +55,7 @@ struct ClientConfig {
     UplinksConfig uplinks;
     Policy policy = Policy::aggregate;
     bool guard = true; ///< false leaves fail-over to the kernel
+    SourceRulesUse source_rules = SourceRulesUse::automatic;
     std::vector<Prefix> routes = {Prefix{Address::any(Family::v4), 0},
                                   Prefix{Address::any(Family::v6), 0}};
     DaemonSettings daemon{.control_socket = "/run/braid/client.sock",

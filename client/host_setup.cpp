@@ -2,6 +2,8 @@
 
 #include "client/rp_filter.hpp"
 #include "common/admin/sysctl_journal.hpp"
+#include "common/sys/mptcp.hpp"
+#include "common/sys/subflow_binding.hpp"
 
 #include <algorithm>
 #include <spdlog/spdlog.h>
@@ -9,8 +11,13 @@
 
 namespace braid {
 
-HostSetup::HostSetup(std::vector<Prefix> routed, StateFile& state, Tun tun, Routes routes)
-    : routed_(std::move(routed)), state_(state), tun_(std::move(tun)), routes_(std::move(routes))
+HostSetup::HostSetup(std::vector<Prefix> routed, StateFile& state, Tun tun, Routes routes,
+                     std::optional<SourceRules> source_rules)
+    : routed_(std::move(routed)),
+      state_(state),
+      tun_(std::move(tun)),
+      routes_(std::move(routes)),
+      source_rules_(std::move(source_rules))
 {
 }
 
@@ -27,6 +34,26 @@ Status forget_black_holes(StateFile& state)
     return change_sysctl({name, "0"}, state);
 }
 
+/// Whether subflows would leave by the wrong uplink without source rules. When it is not known they
+/// are made all the same: at worst they are of no use.
+bool need_source_rules(SourceRulesUse use)
+{
+    if (use == SourceRulesUse::always) {
+        spdlog::info("source rules for subflows are used, as the config says");
+        return true;
+    }
+    if (!mptcp::available()) return false;
+    const auto tried = try_subflow_binding();
+    if (!tried)
+        spdlog::warn("source rules for subflows are used: not known whether the kernel binds "
+                     "subflows to devices reason=\"{}\"",
+                     tried.error().text());
+    else if (*tried == SubflowBinding::ignored)
+        spdlog::info("source rules for subflows are used: this kernel does not bind subflows to "
+                     "devices");
+    return !tried || *tried == SubflowBinding::ignored;
+}
+
 } // namespace
 
 Result<HostSetup> HostSetup::open(const ClientConfig& config, StateFile& state)
@@ -36,7 +63,14 @@ Result<HostSetup> HostSetup::open(const ClientConfig& config, StateFile& state)
     auto tun = Tun::open(config.tun.name);
     if (!tun) return fail(tun.error());
     if (auto done = forget_black_holes(state); !done) return fail(done.error());
-    return HostSetup{config.routes, state, std::move(*tun), std::move(*routes)};
+    std::optional<SourceRules> source_rules;
+    if (need_source_rules(config.source_rules)) {
+        auto opened = SourceRules::open();
+        if (!opened) return fail(opened.error());
+        source_rules = std::move(*opened);
+    }
+    return HostSetup{config.routes, state, std::move(*tun), std::move(*routes),
+                     std::move(source_rules)};
 }
 
 Status HostSetup::apply(const TunnelConfig& tunnel)
@@ -75,12 +109,21 @@ Status HostSetup::loosen_filters(const std::vector<Uplink>& uplinks)
     return {};
 }
 
+Status HostSetup::steer(const std::vector<Uplink>& uplinks, const std::vector<Address>& servers)
+{
+    if (!source_rules_) return {};
+    return source_rules_->apply(plan_source_rules(uplinks, servers));
+}
+
 Status HostSetup::cleanup(const std::vector<nlohmann::json>& entries)
 {
     Status outcome = restore_sysctls(entries);
     auto routes = Routes::open();
     if (!routes) return fail(routes.error());
     if (auto removed = routes->remove_all(); !removed) outcome = std::move(removed);
+    auto source_rules = SourceRules::open();
+    if (!source_rules) return fail(source_rules.error());
+    if (auto removed = source_rules->remove_all(); !removed) outcome = std::move(removed);
     return outcome;
 }
 

@@ -5,6 +5,7 @@
 #include "common/admin/confinement.hpp"
 #include "common/admin/host_check.hpp"
 #include "common/crypto/key_file.hpp"
+#include "common/sys/subflow_binding.hpp"
 
 #include <net/if.h>
 #include <spdlog/spdlog.h>
@@ -17,6 +18,14 @@ Error not_there(const std::string& interface)
     return {std::make_error_code(std::errc::no_such_device),
             "uplink " + interface + " is not there",
             "see `ip link`; it is used as soon as it appears"};
+}
+
+Error subflows_unbound()
+{
+    return {std::make_error_code(std::errc::not_supported),
+            "this kernel does not bind subflows to devices (Linux before 6.12): they are routed by "
+            "source address",
+            "nothing is to be done; see `ip rule`, preference 8683"};
 }
 
 Error needs_restart(const std::vector<std::string>& keys)
@@ -53,6 +62,9 @@ std::vector<Finding> ClientInstance::check()
         if (!config_.uplinks.automatic && ::if_nametoindex(uplink.interface.c_str()) == 0)
             findings.push_back({ExitCode::ok, not_there(uplink.interface)});
     }
+    const bool automatic = config_.source_rules == SourceRulesUse::automatic;
+    if (automatic && try_subflow_binding() == SubflowBinding::ignored)
+        findings.push_back({ExitCode::ok, subflows_unbound()});
     if (const auto kept = check_kept(config_.daemon); !kept)
         findings.push_back({ExitCode::ok, fail(kept.error(), "data counts are not kept").value()});
     return findings;

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "client/config.hpp"
+#include "client/link_table.hpp"
 #include "client/path_health.hpp"
-#include "client/uplink_monitor.hpp"
 #include "common/base/ip.hpp"
 
 #include <cstdint>

@@ -103,6 +103,7 @@ Lines fixed_changes(const ClientConfig& before, const ClientConfig& after)
         {own.private_key_file == own_after.private_key_file, "identity.private_key_file"},
         {own.preshared_key_file == own_after.preshared_key_file, "identity.preshared_key_file"},
         {before.tun.name == after.tun.name, "tun.name"},
+        {before.source_rules == after.source_rules, "source_rules"},
         {old.kept_file == fresh.kept_file, "state_dir"},
         {old.user == fresh.user, "user"},
         {old.control_socket == fresh.control_socket, "control.socket"},

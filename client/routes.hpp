@@ -13,9 +13,9 @@
 /// the link (fib_table_lookup, ip_route_output_key_hash_rcu); an IPv6 lookup does not.
 #pragma once
 
+#include "client/own_routing.hpp"
 #include "common/base/ip.hpp"
 #include "common/base/result.hpp"
-#include "common/sys/netlink.hpp"
 
 #include <cstdint>
 #include <string>
@@ -48,24 +48,21 @@ class Routes {
 public:
     static constexpr std::uint32_t table = 8684;
     static constexpr std::uint32_t rule_priority = 8684; ///< and the next
-    static constexpr std::uint8_t protocol = 86;         ///< routing protocol that marks ours
-    static constexpr std::uint32_t metric = 50;          ///< before what DHCP clients add
 
     [[nodiscard]] static Result<Routes> open();
 
     /// Adds what is missing, then deletes what is ours and not in the plan. Idempotent. IPv6 is
-    /// left out where the host has none. Errors: of the kernel, naming the route: EEXIST with a
-    /// hint, somebody else's route is in the way; ENETDOWN, the TUN is down.
+    /// left out where the host has none. Errors: of OwnRouting; ENETDOWN, the TUN is down.
     [[nodiscard]] Status apply(const RoutingPlan& plan, int tun_index);
     /// Deletes all that carries our marks; works from nothing after a crash. No error when
     /// there is nothing.
     [[nodiscard]] Status remove_all();
 
 private:
-    explicit Routes(Netlink netlink) noexcept : netlink_(std::move(netlink)) {}
+    explicit Routes(OwnRouting own) noexcept : own_(std::move(own)) {}
     [[nodiscard]] Status apply_family(const RoutingPlan& plan, Family family, int tun_index);
 
-    Netlink netlink_;
+    OwnRouting own_;
 };
 
 } // namespace braid

@@ -3,7 +3,7 @@
 
 #include "client/config.hpp"
 #include "client/data_usage.hpp"
-#include "client/uplink_monitor.hpp"
+#include "client/link_table.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "client/data_usage.hpp"
+#include "client/link_table.hpp"
 #include "client/path_plan.hpp"
 #include "client/traffic_ledger.hpp"
-#include "client/uplink_monitor.hpp"
 #include "common/sys/loop.hpp"
 
 #include <cstdint>

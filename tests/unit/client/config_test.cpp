@@ -41,6 +41,7 @@ void check_defaults(const ClientConfig& config)
     CHECK(config.uplinks == defaults.uplinks);
     CHECK(config.policy == defaults.policy);
     CHECK(config.guard == defaults.guard);
+    CHECK(config.source_rules == defaults.source_rules);
     CHECK(config.daemon.kept_file == defaults.daemon.kept_file);
     CHECK(config.routes == defaults.routes);
     CHECK(config.daemon.control_socket == defaults.daemon.control_socket);
@@ -72,7 +73,8 @@ TEST_CASE("every key is read")
         "tun: {name: vpn0}\n"
         "uplinks: [eth0, {interface: wlan0, priority: secondary},\n"
         "          {interface: wwan0, priority: backup}, {interface: x}]\n"
-        "policy: handover\nguard: false\nroutes: [10.0.0.0/8, 192.0.2.1]\nstate_dir: state\n"
+        "policy: handover\nguard: false\nsource_rules: always\n"
+        "routes: [10.0.0.0/8, 192.0.2.1]\nstate_dir: state\n"
         "control: {socket: c.sock}\nlog: {level: error, file: log}\n");
     REQUIRE(config);
     CHECK(config->server.endpoints == std::vector{HostPort{"a", 1}, HostPort{"2001:db8::1", 2}});
@@ -85,6 +87,7 @@ TEST_CASE("every key is read")
                                                 UplinkConfig{"wwan0", Priority::backup},
                                                 UplinkConfig{"x", Priority::primary}});
     CHECK_FALSE(config->guard);
+    CHECK(config->source_rules == SourceRulesUse::always);
     CHECK(config->daemon.kept_file == "/etc/braid/state/data_usage.json");
     CHECK(config->policy == Policy::handover);
     CHECK(config->routes == prefixes({"10.0.0.0/8", "192.0.2.1/32"}));

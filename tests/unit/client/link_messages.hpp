@@ -40,6 +40,7 @@ struct AddressFacts {
     const char* address = "192.0.2.2";
     std::uint32_t flags = 0;
     const char* peer = nullptr;
+    std::uint8_t length = 24;
 };
 
 inline NetlinkRequest address_message(std::uint16_t type, const AddressFacts& facts)
@@ -49,6 +50,7 @@ inline NetlinkRequest address_message(std::uint16_t type, const AddressFacts& fa
     auto& header = message.header<ifaddrmsg>();
     header.ifa_family = own.family() == Family::v4 ? AF_INET : AF_INET6;
     header.ifa_index = static_cast<std::uint32_t>(facts.index);
+    header.ifa_prefixlen = facts.length;
     if (facts.peer) message.put(IFA_ADDRESS, address(facts.peer).bytes());
     message.put(facts.peer || own.family() == Family::v4 ? IFA_LOCAL : IFA_ADDRESS, own.bytes());
     message.put_u32(IFA_FLAGS, facts.flags);
@@ -65,6 +67,7 @@ struct RouteFacts {
     std::uint8_t tos = 0;
     std::uint16_t flags = 0; ///< of the netlink header
     const char* source = nullptr;
+    const char* gateway = nullptr;
 };
 
 inline NetlinkRequest route_message(std::uint16_t type, const RouteFacts& facts)
@@ -78,6 +81,7 @@ inline NetlinkRequest route_message(std::uint16_t type, const RouteFacts& facts)
     message.put_u32(RTA_TABLE, facts.table);
     message.put_u32(RTA_PRIORITY, facts.metric);
     if (facts.source) message.put(RTA_PREFSRC, address(facts.source).bytes());
+    if (facts.gateway) message.put(RTA_GATEWAY, address(facts.gateway).bytes());
     if (facts.index != 0) message.put_u32(RTA_OIF, static_cast<std::uint32_t>(facts.index));
     return message;
 }

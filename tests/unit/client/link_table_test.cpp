@@ -1,4 +1,4 @@
-#include "client/uplink_monitor.hpp"
+#include "client/link_table.hpp"
 #include "tests/unit/client/link_messages.hpp"
 
 #include <algorithm>
@@ -206,6 +206,30 @@ TEST_CASE("the best of several default routes gives the metric")
     CHECK(fed.uplink().metric == 1024);
     CHECK_FALSE(fed.uplink().route_v4);
     CHECK(fed.uplink().route_v6);
+}
+
+TEST_CASE("the best default route of each family that is still there gives the gateway")
+{
+    auto fed = two_uplinks();
+    CHECK_FALSE(fed.uplink().gateway_v4);
+    const RouteFacts better{.metric = 90, .gateway = "192.0.2.1"};
+    const RouteFacts twin{.metric = 90, .gateway = "192.0.2.254"};
+    fed.route(better);
+    fed.route(twin);
+    fed.route({.family = Family::v6, .metric = 1024, .gateway = "fe80::1"});
+    CHECK(fed.uplink().gateway_v4 == test::address("192.0.2.1"));
+    CHECK(fed.uplink().gateway_v6 == test::address("fe80::1"));
+    fed.no_route(better);
+    CHECK(fed.uplink().gateway_v4 == test::address("192.0.2.254"));
+}
+
+TEST_CASE("the networks of an uplink are those of its addresses, or of their peers")
+{
+    auto fed = two_uplinks();
+    CHECK(fed.uplink().networks == std::vector{test::prefix("192.0.2.0/24")});
+    fed.has({.address = "198.51.100.7", .peer = "203.0.113.9", .length = 32});
+    CHECK(fed.uplink().networks ==
+          std::vector{test::prefix("192.0.2.0/24"), test::prefix("203.0.113.9/32")});
 }
 
 TEST_CASE("every nexthop of a multipath route counts")

@@ -74,14 +74,15 @@ TEST_CASE("what needs a restart is named by its keys")
     after.identity.private_key_file = "/k";
     after.identity.preshared_key_file = "/p";
     after.tun.name = "vpn0";
+    after.source_rules = SourceRulesUse::always;
     after.daemon.kept_file = "/else/data_usage.json";
     after.daemon.user = "nobody";
     after.daemon.control_socket = "/c.sock";
     after.daemon.log_file = "/l";
     const auto change = compare(before, after);
     CHECK(change.fixed == Lines{"server.endpoint", "server.public_key", "identity.private_key_file",
-                                "identity.preshared_key_file", "tun.name", "state_dir", "user",
-                                "control.socket", "log.file"});
+                                "identity.preshared_key_file", "tun.name", "source_rules",
+                                "state_dir", "user", "control.socket", "log.file"});
     CHECK(change.live.empty());
 }
 

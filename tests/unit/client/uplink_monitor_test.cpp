@@ -114,6 +114,15 @@ TEST_CASE("the monitor sees a route replaced by another device's")
     CHECK(watched.comes([&] { return !watched.wifi().route_v4 && watched.lte().metric == 100; }));
 }
 
+TEST_CASE("the monitor sees another gateway on the same route")
+{
+    Watched watched;
+    CHECK(watched.wifi().gateway_v4 == test::address("10.9.1.1"));
+    CHECK(watched.lte().gateway_v6 == test::address("fd09::1"));
+    run("ip route replace default via 10.9.1.9 dev wifi metric 100");
+    CHECK(watched.comes([&] { return watched.wifi().gateway_v4 == test::address("10.9.1.9"); }));
+}
+
 TEST_CASE("the monitor follows a multipath route of which one device goes down and up")
 {
     Watched watched;
@@ -121,6 +130,8 @@ TEST_CASE("the monitor follows a multipath route of which one device goes down a
     run("ip route add default nexthop via 10.9.1.1 dev wifi nexthop via 10.9.2.1 dev lte");
     CHECK(watched.comes([&] { return watched.wifi().usable() && watched.wifi().metric == 0; }));
     CHECK(watched.lte().source(Family::v4));
+    CHECK(watched.wifi().gateway_v4 == test::address("10.9.1.1"));
+    CHECK(watched.lte().gateway_v4 == test::address("10.9.2.1"));
     run("ip link set wifi down");
     CHECK(watched.comes([&] { return !watched.wifi().usable(); }));
     run("ip link set wifi up");
