@@ -276,11 +276,16 @@ bool Guard::is_frozen(TimePoint now)
                            .rtt = path_works ? (*works)->health.rtt() : 0ms});
     if (advice == FreezeWatch::Advice::ping) listener_.on_ping_due();
     if (advice == FreezeWatch::Advice::frozen) return true;
-    const bool in_flight = std::ranges::any_of(watched_, [](const auto& each) {
-        return each->subflow && (each->subflow->unacked > 0 || each->subflow->notsent_bytes > 0);
-    });
-    const auto unacked = mptcp::without_data_ack(lane_->fd());
-    return !one_way_ && unacked && hole_.look(now, {.unacked = *unacked, .in_flight = in_flight});
+    const auto data = mptcp::data_progress(lane_->fd());
+    if (one_way_ || !data) return false;
+    HoleWatch::Look look{.acked = data->acked, .unacked = data->unacked};
+    for (const auto& each : watched_) {
+        if (!each->subflow) continue;
+        look.rtt = std::max<Duration>(look.rtt, std::chrono::microseconds{each->subflow->rtt_us});
+        if (const auto sent = each->ack_due.oldest_sent())
+            look.oldest_in_flight = std::min(look.oldest_in_flight, *sent);
+    }
+    return hole_.look(now, look);
 }
 
 } // namespace braid

@@ -1,6 +1,5 @@
 #include "server/lane_watch.hpp"
 
-#include <algorithm>
 #include <spdlog/spdlog.h>
 #include <system_error>
 #include <utility>
@@ -87,20 +86,25 @@ void LaneWatch::judge(TimePoint now, std::size_t peer, Watched& watched, const L
     if (!diag_) return;
     const auto living = mptcp::subflows(lane.fd());
     if (!living) return;
-    const bool in_flight = std::ranges::any_of(*living, [](const mptcp::Subflow& flow) {
-        return flow.unacked > 0 || flow.notsent_bytes > 0;
-    });
-    const auto unacked = mptcp::without_data_ack(lane.fd());
-    if (unacked && watched.hole.look(now, {.unacked = *unacked, .in_flight = in_flight}) &&
-        mptcp::is_mptcp(lane.fd()))
-        return listener_.on_lane_frozen(peer);
     const auto conviction = watched.verdict.look(now, *living);
+    if (is_frozen(now, watched, lane)) return listener_.on_lane_frozen(peer);
     if (!conviction) return;
     const auto done = cut(*conviction);
     if (done) return listener_.on_subflow_cut(peer, *done);
     if (done.error().code == std::errc::no_such_file_or_directory) return; // gone by itself
     spdlog::warn("silent subflows are not cut from now on reason=\"{}\"", done.error().text());
     diag_.reset();
+}
+
+bool LaneWatch::is_frozen(TimePoint now, Watched& watched, const Lane& lane)
+{
+    const auto data = mptcp::data_progress(lane.fd());
+    if (!data) return false; // plain TCP has no holes
+    const auto in_flight = watched.verdict.in_flight();
+    return watched.hole.look(now, {.acked = data->acked,
+                                   .unacked = data->unacked,
+                                   .oldest_in_flight = in_flight.oldest,
+                                   .rtt = in_flight.rtt});
 }
 
 Result<LaneWatch::SubflowCut> LaneWatch::cut(const StallVerdict::Conviction& conviction)

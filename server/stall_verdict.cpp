@@ -31,7 +31,8 @@ std::optional<StallVerdict::Conviction> StallVerdict::look(TimePoint now,
     for (Watched& each : watched_) {
         const auto& flow = *std::ranges::find_if(living, is_same_as(each));
         each.ack_due.look(now, flow.bytes_sent - flow.bytes_retransmitted, flow.bytes_acked);
-        each.overdue = each.ack_due.overdue(now, std::chrono::microseconds{flow.rtt_us});
+        each.rtt = std::chrono::microseconds{flow.rtt_us};
+        each.overdue = each.ack_due.overdue(now, each.rtt);
         const bool progressed = std::exchange(each.delivered, flow.delivered) != flow.delivered;
         each.clock.tick(now, {.overdue = each.overdue ? std::max(flow.unacked, 1U) : 0,
                               .progressed = progressed});
@@ -44,6 +45,16 @@ std::optional<StallVerdict::Conviction> StallVerdict::look(TimePoint now,
     remember(now, *stalled);
     watched_.erase(stalled);
     return conviction;
+}
+
+StallVerdict::InFlight StallVerdict::in_flight() const
+{
+    InFlight all;
+    for (const Watched& each : watched_) {
+        all.rtt = std::max(all.rtt, each.rtt);
+        if (const auto sent = each.ack_due.oldest_sent()) all.oldest = std::min(all.oldest, *sent);
+    }
+    return all;
 }
 
 bool StallVerdict::waits() const

@@ -41,6 +41,13 @@ public:
     /// A look came so much later than it was due.
     void came_late(TimePoint now, Duration by) { lateness_.note(now, by); }
 
+    /// Of all subflows, when the oldest byte without an ACK left, and the longest round trip.
+    struct InFlight {
+        TimePoint oldest = TimePoint::max();
+        Duration rtt{};
+    };
+    [[nodiscard]] InFlight in_flight() const;
+
     /// True while an ACK is overdue: then the next look is due.
     [[nodiscard]] bool waits() const;
 
@@ -50,6 +57,7 @@ private:
         Endpoint remote;
         StallClock clock;
         AckDue ack_due;
+        Duration rtt{};
         std::uint32_t delivered = 0;
         bool overdue = false;
     };

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace braid {
 
@@ -21,6 +22,12 @@ public:
         owing_ = sent > acked;
     }
 
+    /// When the oldest byte without an ACK left; none when all have one.
+    [[nodiscard]] std::optional<TimePoint> oldest_sent() const noexcept
+    {
+        if (!owing_) return std::nullopt;
+        return oldest().at;
+    }
     /// False before anything is owed, or while its round trip is not over.
     [[nodiscard]] bool overdue(TimePoint now, Duration rtt) const noexcept
     {

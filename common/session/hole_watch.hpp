@@ -1,26 +1,31 @@
-/// Notices an MPTCP connection that sends no more although every subflow is well. PURE.
+/// Notices an MPTCP connection that no longer gets on although every subflow is well. PURE.
 #pragma once
 
 #include "common/base/time.hpp"
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 namespace braid {
 
-/// After faults on several paths at once a connection was seen to drip: each subflow had all of its
-/// bytes acknowledged by TCP, yet the peer had dropped some as being outside of its MPTCP window
-/// (MPTcpExtNoDSSInWindow), and the kernel sent them again one fragment for each retransmission
-/// timer, for minutes. What tells: data is out and unacknowledged at the level of the connection
-/// (write_seq and snd_una, RFC 8684 3.3.2), and no subflow has anything in flight or waiting.
+/// After faults on several paths at once a connection was seen to drip: the receiver had dropped
+/// data that TCP had acknowledged, as being outside of its MPTCP window (MPTcpExtNoDSSInWindow in
+/// nstat), and the kernel sends such data again one fragment for each retransmission timer, for
+/// minutes (Linux 6.18). What tells: data is out and has no DATA_ACK (RFC 8684 3.3.2), and all that
+/// any subflow has in flight was sent after the last DATA_ACK came. So what the DATA_ACK waits for
+/// was acknowledged by TCP, and is in flight nowhere.
 class HoleWatch {
 public:
     static constexpr Duration convicts_after = 1s;  ///< of such time
     static constexpr Duration longest_round = 12ms; ///< what a late look counts for
 
     struct Look {
+        std::uint64_t acked = 0;   ///< what the last DATA_ACK told; any number that moves with it
         std::uint64_t unacked = 0; ///< bytes that are out and have no DATA_ACK
-        bool in_flight = false;    ///< of any subflow: unacknowledged by TCP, or not sent yet
+        /// When the oldest byte left that some subflow has in flight.
+        TimePoint oldest_in_flight = TimePoint::max();
+        Duration rtt{}; ///< the longest of the subflows
     };
 
     /// True when the connection has to be given up.
@@ -28,19 +33,23 @@ public:
     {
         const Duration past = std::min<Duration>(now - looked_at_, longest_round);
         looked_at_ = now;
+        if (std::exchange(acked_, look.acked) != look.acked) acked_at_ = now;
+        const bool hole = look.oldest_in_flight > acked_at_;
         if (look.unacked == 0)
             hole_for_ = {};
-        else if (look.in_flight) // a drip: time of it counts back by half
-            hole_for_ = std::max<Duration>(hole_for_ - past / 2, 0ms);
-        else
+        else if (hole)
             hole_for_ += past;
-        return hole_for_ >= convicts_after;
+        else // a drip: time without a hole counts back by half
+            hole_for_ = std::max<Duration>(hole_for_ - past / 2, 0ms);
+        return hole_for_ >= convicts_after + 2 * look.rtt;
     }
 
     /// Something is out: look on.
     [[nodiscard]] bool suspects() const noexcept { return hole_for_ > Duration::zero(); }
 
 private:
+    std::uint64_t acked_ = 0;
+    TimePoint acked_at_{};
     Duration hole_for_{};
     TimePoint looked_at_{};
 };

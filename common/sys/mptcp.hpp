@@ -88,9 +88,13 @@ struct Unsent {
 /// Without allocation; 1 to 2 us a call.
 [[nodiscard]] Result<Unsent> unsent(int fd);
 
-/// Bytes of an MPTCP connection that were given to a subflow and have no DATA_ACK (RFC 8684 3.3.2).
-/// Of a plain TCP connection those without an ACK, and those that wait.
-[[nodiscard]] Result<std::uint64_t> without_data_ack(int fd);
+/// How far an MPTCP connection has come, above its subflows.
+struct DataProgress {
+    std::uint64_t acked = 0;   ///< data sequence number of the last DATA_ACK (RFC 8684 3.3.2)
+    std::uint64_t unacked = 0; ///< bytes that were given to a subflow and have none
+};
+/// Without allocation; about 1 us a call. Errors: EOPNOTSUPP of plain TCP.
+[[nodiscard]] Result<DataProgress> data_progress(int fd);
 
 /// Sets the outer congestion control by name (TCP_CONGESTION), on all subflows, now and later.
 [[nodiscard]] Status set_congestion_control(int fd, const std::string& name);

@@ -101,16 +101,11 @@ Subflow make_subflow(const tcp_info& info, const SubflowAddresses& addresses)
             .bytes_retransmitted = info.tcpi_bytes_retrans};
 }
 
-Result<std::size_t> queue_size(int fd, unsigned long which, std::string_view name)
-{
-    int bytes = 0;
-    if (::ioctl(fd, which, &bytes) < 0) return fail_errno(name, "");
-    return static_cast<std::size_t>(std::max(bytes, 0));
-}
-
 Result<std::size_t> queue_unsent(int fd)
 {
-    return queue_size(fd, SIOCOUTQNSD, "SIOCOUTQNSD");
+    int bytes = 0;
+    if (::ioctl(fd, SIOCOUTQNSD, &bytes) < 0) return fail_errno("SIOCOUTQNSD", "");
+    return static_cast<std::size_t>(std::max(bytes, 0));
 }
 
 } // namespace
@@ -209,14 +204,16 @@ Result<Unsent> unsent(int fd)
     return sum;
 }
 
-Result<std::uint64_t> without_data_ack(int fd)
+Result<DataProgress> data_progress(int fd)
 {
     // Unsent first: what is sent between the two calls then counts as out, not as less than none.
     const auto unsent = queue_unsent(fd);
     if (!unsent) return fail(unsent.error());
-    const auto queued = queue_size(fd, SIOCOUTQ, "SIOCOUTQ");
-    if (!queued) return fail(queued.error());
-    return *queued - std::min(*queued, *unsent);
+    mptcp_info info{};
+    if (auto got = get_option(fd, sol_mptcp, MPTCP_INFO, info, "MPTCP_INFO"); !got)
+        return fail(got.error());
+    const std::uint64_t owed = info.mptcpi_write_seq - info.mptcpi_snd_una;
+    return DataProgress{info.mptcpi_snd_una, owed - std::min<std::uint64_t>(owed, *unsent)};
 }
 
 } // namespace braid::mptcp

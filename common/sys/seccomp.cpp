@@ -73,7 +73,6 @@ constexpr std::array deadly_calls{
 constexpr std::array allowed_ioctls{TUNSETIFF,
                                     TUNSETVNETHDRSZ,
                                     TUNSETOFFLOAD,
-                                    static_cast<unsigned long>(SIOCOUTQ),
                                     static_cast<unsigned long>(SIOCOUTQNSD),
                                     static_cast<unsigned long>(SIOCGIFINDEX),
                                     static_cast<unsigned long>(SIOCGIFNAME),
