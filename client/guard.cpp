@@ -275,11 +275,10 @@ bool Guard::is_frozen(TimePoint now)
                each->health.health() == Health::good && each->health.silent(now) < stuck_after;
     });
     const bool path_works = works != watched_.end();
-    const auto advice =
-        freeze_.look(now, {.in_use = now - active_at_ < in_use_for,
-                           .heard_at = lane_->heard_at(),
-                           .path_works = path_works,
-                           .rtt = path_works ? (*works)->health.rtt() : 0ms});
+    const auto advice = freeze_.look(now, {.in_use = now - active_at_ < in_use_for,
+                                           .heard_at = lane_->heard_at(),
+                                           .path_works = path_works,
+                                           .rtt = path_works ? (*works)->health.rtt() : 0ms});
     if (advice == FreezeWatch::Advice::ping) listener_.on_ping_due();
     if (advice == FreezeWatch::Advice::frozen) return true;
     const bool in_flight = std::ranges::any_of(watched_, [](const auto& each) {
