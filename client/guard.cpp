@@ -23,6 +23,8 @@ constexpr Duration fresh_for = 30ms;
 constexpr Duration late_after = StallClock::late_after - StallClock::round;
 /// After the last inner packet something may still be owed through the lane.
 constexpr Duration in_use_for = 5s;
+/// A lane that was held has a peer that looks at our window only at long intervals by now.
+constexpr Duration after_hold = 3s;
 
 bool same_way(const GuardedPath& one, const GuardedPath& other)
 {
@@ -264,16 +266,21 @@ void Guard::on_echo(Watched& watched)
 
 bool Guard::is_frozen(TimePoint now)
 {
+    if (lane_->held()) {
+        held_at_ = now;
+        freeze_ = {};
+        hole_ = {};
+    }
+    if (now - held_at_ < after_hold) return false;
     const auto works = std::ranges::find_if(watched_, [&](const auto& each) {
         return each->subflow && each->health.probes_pass() &&
                each->health.health() == Health::good && each->health.silent(now) < stuck_after;
     });
     const bool path_works = works != watched_.end();
-    const auto advice =
-        freeze_.look(now, {.in_use = !lane_->held() && now - active_at_ < in_use_for,
-                           .heard_at = lane_->heard_at(),
-                           .path_works = path_works,
-                           .rtt = path_works ? (*works)->health.rtt() : 0ms});
+    const auto advice = freeze_.look(now, {.in_use = now - active_at_ < in_use_for,
+                                           .heard_at = lane_->heard_at(),
+                                           .path_works = path_works,
+                                           .rtt = path_works ? (*works)->health.rtt() : 0ms});
     if (advice == FreezeWatch::Advice::ping) listener_.on_ping_due();
     if (advice == FreezeWatch::Advice::frozen) return true;
     const auto data = mptcp::data_progress(lane_->fd());

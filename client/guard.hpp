@@ -112,6 +112,7 @@ private:
     FreezeWatch freeze_;
     HoleWatch hole_;
     std::uint64_t packets_ = 0; ///< of the lane, at the last look
+    TimePoint held_at_{};       ///< the lane by its owner, at the last look that saw it
     TimePoint active_at_{};
     bool close_look_ = false;
     Lateness lateness_;

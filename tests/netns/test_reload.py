@@ -144,7 +144,7 @@ class Reload(unittest.TestCase):
         self.client.write_config(self.capped("1M"))
         self.tunnel.start()
         self.assertFalse(self.client.uplink("lte")["data"]["reached"])
-        report = self.lab.traffic("client", "download", self.lab.internet4, "5001", "10M")
+        report = self.lab.traffic("client", "download", self.lab.internet4, "5001", "40M")
         self.assertTrue(report["sha256_ok"])
         self.wait_state("lte", "unused")
         lte = self.client.uplink("lte")
