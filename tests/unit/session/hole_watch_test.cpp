@@ -38,7 +38,9 @@ struct Connection {
 TEST_CASE("data that waits for a DATA_ACK while nothing is in flight convicts after a second")
 {
     Connection lane;
-    CHECK(lane.until_verdict(5s, [] {}) == 1s);
+    const Duration taken = lane.until_verdict(5s, [] {});
+    CHECK(taken > 900ms);
+    CHECK(taken <= 1s);
 }
 
 TEST_CASE("what was sent since the last DATA_ACK does not fill the hole")
