@@ -284,7 +284,9 @@ std::string Bond::why_forsaken(const std::vector<WantedSubflow>& plan) const
     const auto via = ranked(via_->interface);
     if (via == uplinks_.end() || !via->uplink.usable() || via->priority == Priority::never)
         return "uplink " + via_->interface + " is not usable";
-    return via->health == Health::lost ? "uplink " + via_->interface + " is silent" : "";
+    return via->health == Health::lost || via->health == Health::trying
+               ? "uplink " + via_->interface + " is silent"
+               : "";
 }
 
 void Bond::leave(std::errc code, std::string reason)
@@ -316,13 +318,14 @@ void Bond::tell_events()
 {
     using enum UplinkHistory::Event::Kind;
     for (const auto& event : history_.take_events(loop_.now())) {
-        if (event.kind == up)
-            spdlog::info("event=uplink_up uplink={}", event.interface);
-        else if (event.kind == stalled)
-            spdlog::info("event=uplink_stalled uplink={}", event.interface);
-        else
-            spdlog::warn("event=uplink_down uplink={} reason={}{}", event.interface, event.cause,
-                         gap_text(event.gap));
+        const bool quiet = !event_log_.allows(loop_.now()); // an uplink that flaps
+        const auto level = quiet                ? spdlog::level::debug
+                           : event.kind == down ? spdlog::level::warn
+                                                : spdlog::level::info;
+        constexpr const char* names[] = {"uplink_up", "uplink_down", "uplink_stalled"};
+        const std::string reason = event.kind == down ? " reason=" + event.cause : "";
+        spdlog::log(level, "event={} uplink={}{}{}", names[static_cast<int>(event.kind)],
+                    event.interface, reason, gap_text(event.gap));
     }
 }
 

@@ -112,6 +112,7 @@ private:
     UplinkLimits limits_;
     std::size_t window_ = 0; ///< set on the lane's socket, bytes; 0: the kernel's choice
     UplinkHistory history_;
+    LogLimit event_log_{20, 10s};
     std::optional<Error> useless_;
     Timer useless_timer_;
     Timer limit_timer_;

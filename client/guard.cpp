@@ -16,6 +16,8 @@ constexpr std::uint8_t tcp_established = 1;
 /// So long ACKs may be overdue while probes come back: the kernel's own retransmission, which
 /// comes first, may be lost too.
 constexpr Duration stuck_after = 250ms;
+/// And so long the oldest byte may have none while others do.
+constexpr Duration oldest_after = 700ms;
 /// After an outage the kernel's next retransmission is seconds away.
 constexpr Duration stuck_after_outage = 100ms;
 constexpr Duration after_outage = 3s;
@@ -189,19 +191,27 @@ bool Guard::judge(TimePoint now)
         changed = changed || each->health.health() != before;
         if (!is_stuck(now, *each)) continue;
         each->stuck_since.reset();
-        listener_.on_subflow_stuck(each->path.interface);
+        each->ack_due = {};
+        if (each->health.stuck(now, refuge_from(now, *each)))
+            listener_.on_subflow_stuck(each->path.interface);
+        changed = changed || each->health.health() != before;
     }
     return changed;
 }
 
 bool Guard::is_stuck(TimePoint now, const Watched& watched) const
 {
-    if (!watched.stuck_since || !watched.health.probes_pass()) return false;
-    const bool probes_come =
-        watched.health.health() == Health::good || watched.health.health() == Health::poor;
+    const Health health = watched.health.health();
+    const bool path_works = health == Health::good || health == Health::poor;
+    if (!path_works || !watched.health.probes_pass() || !watched.subflow) return false;
+    const Duration rtt = std::max<Duration>(std::chrono::microseconds{watched.subflow->rtt_us},
+                                            watched.health.rtt());
     const bool outage_ended = now - watched.health.outage_ended_at() < after_outage;
     const Duration limit = outage_ended ? stuck_after_outage : stuck_after;
-    return probes_come && now - *watched.stuck_since >= limit + 4 * watched.health.rtt();
+    if (watched.stuck_since && now - *watched.stuck_since >= limit + 4 * rtt) return true;
+    // ACKs come, but not of the oldest byte, which all behind it waits for.
+    const auto oldest = watched.ack_due.oldest_sent();
+    return oldest && now - *oldest >= oldest_after + 4 * rtt;
 }
 
 Refuge Guard::refuge_from(TimePoint now, const Watched& from) const

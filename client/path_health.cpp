@@ -39,6 +39,7 @@ std::string_view name_of(Health health)
     case Health::poor: return "poor";
     case Health::stalled: return "stalled";
     case Health::lost: return "lost";
+    case Health::trying: return "trying";
     }
     return "unknown";
 }
@@ -53,12 +54,13 @@ std::optional<std::uint32_t> PathHealth::next_probe(TimePoint now, PathUse use)
     if (pending_.size() == most_pending) pending_.pop_front();
     probed_at_ = now;
     pending_.push_back({++number_, now});
+    ++unechoed_;
     return number_;
 }
 
 Duration PathHealth::pace(TimePoint now, PathUse use) const
 {
-    if (health_ == Health::unknown || health_ == Health::lost) {
+    if (!lives()) {
         if (now - answered_at_ < searching_long_after || number_ < burst) return searching_pace;
         return metered_ ? metered_searching_pace : long_searching_pace;
     }
@@ -85,8 +87,10 @@ bool PathHealth::echoed(TimePoint now, std::uint32_t number)
     if (probes_pass_ && silence >= outage) outage_ended_at_ = now;
     silence_ = std::max(silence_, silence);
     probes_pass_ = true;
+    unechoed_ = 0;
     answered(now);
-    if (health_ == Health::lost && echoes_in_a_row_ >= echoes_for_good) revive(now);
+    if (health_ == Health::lost && echoes_in_a_row_ >= echoes_for_good && now >= barred_until_)
+        revive(now);
     return true;
 }
 
@@ -102,14 +106,17 @@ void PathHealth::subflow(TimePoint now, bool progressed, std::uint32_t overdue,
     overdue_acks_ = overdue;
     metered_budget_ =
         std::min(most_budget, metered_budget_ + metered_share * static_cast<double>(carried));
-    if (progressed) answered(now);
+    if (!progressed) return;
+    if (unechoed_ >= unechoed_to_doubt) probes_pass_ = false;
+    answered(now);
 }
 
 void PathHealth::answered(TimePoint now)
 {
     answered_at_ = now;
     answered_since_tick_ = true;
-    if (health_ == Health::unknown || health_ == Health::stalled) become(now, Health::good);
+    if (health_ == Health::unknown || health_ == Health::stalled || health_ == Health::trying)
+        become(now, Health::good);
 }
 
 std::uint32_t PathHealth::overdue_probes(TimePoint now) const
@@ -125,7 +132,7 @@ std::uint32_t PathHealth::overdue_probes(TimePoint now) const
 
 bool PathHealth::lives() const noexcept
 {
-    return health_ != Health::unknown && health_ != Health::lost;
+    return health_ != Health::unknown && health_ != Health::lost && health_ != Health::trying;
 }
 
 std::uint32_t PathHealth::overdue(TimePoint now) const
@@ -150,7 +157,8 @@ void PathHealth::tick(TimePoint now, Refuge refuge, Duration lateness)
 {
     clock_.tick(now, {.overdue = overdue(now), .progressed = answered_since_tick_});
     answered_since_tick_ = false;
-    if (health_ == Health::lost && now - health_since_ >= trial_after) become(now, Health::unknown);
+    if (health_ == Health::lost && now - health_since_ >= trial_after && now >= barred_until_)
+        become(now, Health::trying);
     if (!lives()) return;
     const bool stalled = clock_.stalled(lateness + more_patience(now, refuge));
     if (stalled && refuge != Refuge::none) {
@@ -162,6 +170,25 @@ void PathHealth::tick(TimePoint now, Refuge refuge, Duration lateness)
     } else {
         judge_quality(now);
     }
+}
+
+bool PathHealth::stuck(TimePoint now, Refuge refuge)
+{
+    if (now < barred_until_) return false;
+    const bool again = stuck_at_ && now - *stuck_at_ < longest_bar;
+    stuck_at_ = now;
+    if (!again) {
+        bar_ = {};
+        return true;
+    }
+    bar_ =
+        bar_ == Duration::zero() ? Duration{first_bar} : std::min<Duration>(bar_ * 2, longest_bar);
+    barred_until_ = now + bar_;
+    if (refuge == Refuge::none) return true; // the next time only after the bar
+    echoes_in_a_row_ = 0;
+    silence_ = {};
+    become(now, Health::lost);
+    return false;
 }
 
 void PathHealth::measure(TimePoint now, Duration sample)

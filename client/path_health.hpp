@@ -18,7 +18,8 @@ enum class Health : std::uint8_t {
     good,
     poor,    ///< works, but is slow or loses much
     stalled, ///< silent for longer than is usual, not yet for too long
-    lost,    ///< silent for too long: nothing may wait there
+    lost,    ///< silent for too long, or of no use to TCP: nothing may wait there
+    trying,  ///< was lost, and a subflow may be tried: perhaps only the probes do not pass
 };
 [[nodiscard]] std::string_view name_of(Health health);
 
@@ -39,13 +40,18 @@ enum class Refuge : std::uint8_t {
 ///   unknown --answer--> good --answers overdue for 60 ms--> stalled --answer--> good
 ///   good, stalled --answers overdue for the clock's patience, and another works--> lost
 ///   lost --two echoes in a row--> good
-///   lost --5 s--> unknown: a subflow may be tried, for paths that let TCP through but no probes
+///   lost --5 s--> trying --any answer--> good
+///   any --its subflow is stuck twice in 30 s, and another works--> lost, for 2 s, doubling to 30 s
 ///   good --slow or lossy--> poor --neither for 10 s--> good
 class PathHealth {
 public:
     static constexpr Duration stalled_after = 60ms;
     static constexpr Duration trial_after = 5s;
     static constexpr Duration poor_until = 10s;
+    /// So many probes without an echo, while ACKs come: the path lets no probes through (any more).
+    static constexpr int unechoed_to_doubt = 10;
+    static constexpr Duration first_bar = 2s;
+    static constexpr Duration longest_bar = 30s;
     static constexpr double poor_loss = 0.05;
     static constexpr Duration poor_rtt = 150ms; ///< beyond twice the least round trip of late
     /// More patience with a path over which data still comes in, and where the refuge is idle.
@@ -68,6 +74,10 @@ public:
     void subflow(TimePoint now, bool progressed, std::uint32_t overdue, std::uint64_t carried);
     /// Data of the server came in over it: that way works, and it had ACKs of ours a while ago.
     void heard(TimePoint now) { heard_at_ = now; }
+    /// Its subflow stands still although the path answers: something on the way lets small packets
+    /// through only, or lets them through now and then. True when the subflow may be made again;
+    /// else the path is given up for a while, or it is too early for another try.
+    [[nodiscard]] bool stuck(TimePoint now, Refuge refuge);
     /// One look: every StallClock::round while anything is awaited. `lateness`: of this machine.
     void tick(TimePoint now, Refuge refuge, Duration lateness);
 
@@ -115,8 +125,12 @@ private:
     TimePoint heard_at_{};
     bool probes_pass_ = false;
     std::uint32_t overdue_acks_ = 0;
-    int echoes_in_a_row_ = 0; ///< since the last probe that had none
-    Duration silence_{};      ///< the longest since the path was called lost
+    int unechoed_ = 0; ///< probes since the last echo
+    std::optional<TimePoint> stuck_at_;
+    Duration bar_{};           ///< the latest; 0: none of late
+    TimePoint barred_until_{}; ///< no echo revives it, no subflow is made again
+    int echoes_in_a_row_ = 0;  ///< since the last probe that had none
+    Duration silence_{};       ///< the longest since the path was called lost
     TimePoint outage_ended_at_{};
     double metered_budget_ = 0; ///< bytes
     Duration srtt_{};

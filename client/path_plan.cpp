@@ -19,7 +19,7 @@ struct Candidate {
 bool works(const Candidate& candidate)
 {
     return candidate.health != Health::stalled && candidate.health != Health::lost &&
-           !candidate.spent;
+           candidate.health != Health::trying && !candidate.spent;
 }
 
 bool works_well(const Candidate& candidate)

@@ -10,7 +10,8 @@ std::vector<Target> plan_targets(const std::vector<RankedUplink>& uplinks,
 {
     std::vector<RankedUplink> ranked = uplinks;
     std::ranges::stable_sort(ranked, {}, [](const RankedUplink& each) {
-        return std::pair{each.health == Health::lost, each.priority};
+        const bool lost = each.health == Health::lost || each.health == Health::trying;
+        return std::pair{lost, each.priority};
     });
     std::vector<Target> targets;
     for (const Endpoint& server : servers) {

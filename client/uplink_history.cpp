@@ -18,7 +18,7 @@ void UplinkHistory::note(TimePoint now, const std::string& interface, const Upli
     if (state.is_down() && !was_down) {
         entry.last_failover = Failover{std::string{state.cause}, now, std::nullopt};
         const Open open{interface, moved_at.value_or(now), now};
-        if (carried)
+        if (carried && now - open.began < idle_after)
             open_.push_back(open);
         else
             close(open, std::nullopt);

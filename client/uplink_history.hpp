@@ -16,6 +16,8 @@ class UplinkHistory {
 public:
     /// A fail-over after which nothing moved for so long has no gap: nothing wanted to move.
     static constexpr Duration longest_gap = 2s;
+    /// Nor one of an uplink over which nothing had moved for so long.
+    static constexpr Duration idle_after = 1500ms;
 
     struct Failover {
         std::string cause;

@@ -21,6 +21,11 @@ std::optional<UplinkState> down_by_host(const Uplink& uplink)
 
 UplinkState with_subflow(const UplinkFacts& facts)
 {
+    if (facts.ranked.health == Health::stalled && !facts.subflow->subflow.backup)
+        return {.state = "stalled",
+                .reason = "silent, and no other uplink works",
+                .cause = "stall",
+                .lacking = true};
     if (facts.ranked.health == Health::stalled)
         return {.state = "stalled",
                 .reason = "silent for a moment, new traffic goes elsewhere",
@@ -50,7 +55,9 @@ UplinkState state_of(const UplinkFacts& facts)
                 .reason = facts.capped ? "data cap is reached" : "priority is never",
                 .cause = {}};
     if (const auto down = down_by_host(facts.ranked.uplink)) return *down;
-    if (facts.established && facts.ranked.health == Health::lost)
+    const Health health = facts.ranked.health;
+    const bool lost = health == Health::lost || (health == Health::trying && !facts.subflow);
+    if (facts.established && lost)
         return {.state = "lost",
                 .reason = "the server does not answer over it",
                 .cause = "silent_loss",

@@ -160,7 +160,7 @@ TEST_CASE("after five seconds a lost path may be tried without probes")
     path.run(1s);
     path.cut();
     path.run(6s);
-    CHECK(path.health.health() == Health::unknown);
+    CHECK(path.health.health() == Health::trying);
     path.health.subflow(path.now, true, 0, 0); // TCP gets through
     CHECK(path.health.health() == Health::good);
 }
@@ -258,6 +258,57 @@ TEST_CASE("what speaks against a verdict makes it later")
     CHECK(taken(Refuge::idle, 0ms, false) == usual + PathHealth::idle_refuge_patience);
     CHECK(taken(Refuge::fresh, 30ms, false) == usual + 30ms);
     CHECK(taken(Refuge::fresh, 0ms, true) == usual + PathHealth::heard_patience);
+}
+
+TEST_CASE("a path that lets no probes through any more is lost once at most")
+{
+    Path path;
+    path.run(2s);
+    path.cut(); // for UDP
+    int lost = 0;
+    for (int i = 0; i < 60 * 200; ++i) { // a minute, ACKs at times only
+        const bool alive = path.health.health() == Health::lost;
+        const bool idle = i / 200 % 4 != 0;
+        if (!idle && !alive) path.health.subflow(path.now, true, 0, 1000);
+        path.use = idle ? PathUse::ready : PathUse::carrying;
+        const Health before = path.health.health();
+        path.round();
+        if (path.health.health() == Health::lost && before != Health::lost) ++lost;
+    }
+    CHECK(lost <= 1);
+    CHECK_FALSE(path.health.probes_pass());
+    CHECK(path.health.health() == Health::good);
+}
+
+TEST_CASE("a subflow that is stuck again and again is made again ever more seldom")
+{
+    Path path;
+    path.run(2s);
+    CHECK(path.health.stuck(path.now, Refuge::fresh)); // once may be a NAT
+    path.run(1s);
+    CHECK(path.health.health() == Health::good);
+    for (const Duration bar : {Duration{2s}, Duration{4s}, Duration{8s}}) {
+        CHECK_FALSE(path.health.stuck(path.now, Refuge::fresh));
+        CHECK(path.health.health() == Health::lost);
+        path.run(bar - 100ms);
+        CHECK(path.health.health() == Health::lost); // although probes come back
+        CHECK(path.until(Health::good) <= 400ms);
+    }
+}
+
+TEST_CASE("the only path is never given up for a stuck subflow, which is made again now and then")
+{
+    Path path;
+    path.refuge = Refuge::none;
+    path.run(2s);
+    int remade = 0;
+    for (int i = 0; i < 60; ++i) {
+        remade += path.health.stuck(path.now, Refuge::none) ? 1 : 0;
+        path.run(1s);
+        CHECK(path.health.health() == Health::good);
+    }
+    CHECK(remade >= 3);
+    CHECK(remade <= 8);
 }
 
 } // namespace braid

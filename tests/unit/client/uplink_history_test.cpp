@@ -55,7 +55,7 @@ TEST_CASE("where nothing wanted to move there is no gap")
     UplinkHistory history;
     history.note(start, "wifi", active, {});
     (void)history.take_events(start);
-    history.note(start + 10s, "wifi", no_carrier, {});
+    history.note(start + 10s, "wifi", no_carrier, start + 10s);
     CHECK(text(history.take_events(start + 11s)).empty());
     CHECK(text(history.take_events(start + 12s)) == "down wifi no_carrier");
     CHECK_FALSE(history.entry("wifi")->last_failover->gap);
@@ -90,6 +90,17 @@ TEST_CASE("an uplink that is down when first seen has not failed")
     CHECK(text(history.take_events(start + 5s)).empty());
     CHECK_FALSE(history.entry("lte")->last_failover);
     CHECK(history.entry("nobody") == nullptr);
+}
+
+TEST_CASE("nor has one over which nothing had moved for long")
+{
+    UplinkHistory history;
+    history.note(start, "wifi", active, {});
+    (void)history.take_events(start);
+    history.note(start + 10s, "wifi", lost, start + 2s);
+    history.moved(start + 10s + 5ms, "lte");
+    CHECK(text(history.take_events(start + 10s + 5ms)) == "down wifi silent_loss");
+    CHECK_FALSE(history.entry("wifi")->last_failover->gap);
 }
 
 } // namespace braid
