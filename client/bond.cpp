@@ -19,6 +19,11 @@ constexpr std::uint8_t tcp_established = 1;
 constexpr std::uint64_t windows_per_second = 4;
 constexpr std::size_t least_window = 16 * 1024;
 
+const std::string& interface_of(const RankedUplink& ranked)
+{
+    return ranked.uplink.interface;
+}
+
 std::string gap_text(const std::optional<Duration>& gap)
 {
     if (!gap) return {};
@@ -194,9 +199,7 @@ void Bond::on_health_changed()
 
 void Bond::on_subflow_stuck(const std::string& interface)
 {
-    const auto uplink = std::ranges::find(uplinks_, interface, [](const RankedUplink& each) {
-        return std::string_view{each.uplink.interface};
-    });
+    const auto uplink = std::ranges::find(uplinks_, interface, interface_of);
     if (!driver_ || uplink == uplinks_.end()) return;
     spdlog::info("event=subflow_remade uplink={} reason=stuck", interface);
     for (const Address& address : uplink->uplink.addresses) driver_->remake(address);
@@ -251,9 +254,7 @@ void Bond::watch(const std::vector<WantedSubflow>& ways)
 {
     std::vector<GuardedPath> paths;
     for (const WantedSubflow& way : ways) {
-        const auto ranked = std::ranges::find(uplinks_, way.interface, [](const auto& each) {
-            return std::string_view{each.uplink.interface};
-        });
+        const auto ranked = std::ranges::find(uplinks_, way.interface, interface_of);
         // Of plain TCP only the first way carries anything.
         const bool carrying = driver_ ? !way.backup : way.interface == via_->interface;
         paths.push_back({.interface = way.interface,
@@ -268,20 +269,15 @@ void Bond::watch(const std::vector<WantedSubflow>& ways)
 
 std::string Bond::why_forsaken(const std::vector<WantedSubflow>& plan) const
 {
-    const auto ranked = [&](const std::string& interface) {
-        return std::ranges::find(
-            uplinks_, interface,
-            [](const RankedUplink& each) -> const std::string& { return each.uplink.interface; });
-    };
     if (driver_) {
         // A dead uplink may come back to the lane; one that is never to be used must not carry it.
         const bool forbidden = std::ranges::any_of(subflows(), [&](const SubflowView& flow) {
-            const auto uplink = ranked(flow.interface);
+            const auto uplink = std::ranges::find(uplinks_, flow.interface, interface_of);
             return uplink != uplinks_.end() && uplink->priority == Priority::never;
         });
         return plan.empty() && forbidden ? "no uplink may be used" : "";
     }
-    const auto via = ranked(via_->interface);
+    const auto via = std::ranges::find(uplinks_, via_->interface, interface_of);
     if (via == uplinks_.end() || !via->uplink.usable() || via->priority == Priority::never)
         return "uplink " + via_->interface + " is not usable";
     return via->health == Health::lost || via->health == Health::trying

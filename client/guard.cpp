@@ -21,12 +21,18 @@ constexpr Duration oldest_after = 700ms;
 /// After an outage the kernel's next retransmission is seconds away.
 constexpr Duration stuck_after_outage = 100ms;
 constexpr Duration after_outage = 3s;
+constexpr Duration stuck_again_after = 500ms;
 constexpr Duration fresh_for = 30ms;
 constexpr Duration late_after = StallClock::late_after - StallClock::round;
 /// After the last inner packet something may still be owed through the lane.
 constexpr Duration in_use_for = 5s;
 /// A lane that was held has a peer that looks at our window only at long intervals by now.
 constexpr Duration after_hold = 3s;
+
+bool answers(Health health)
+{
+    return health == Health::good || health == Health::poor;
+}
 
 bool same_way(const GuardedPath& one, const GuardedPath& other)
 {
@@ -191,7 +197,7 @@ bool Guard::judge(TimePoint now)
         changed = changed || each->health.health() != before;
         if (!is_stuck(now, *each)) continue;
         each->stuck_since.reset();
-        each->ack_due = {};
+        each->found_stuck_at = now;
         if (each->health.stuck(now, refuge_from(now, *each)))
             listener_.on_subflow_stuck(each->path.interface);
         changed = changed || each->health.health() != before;
@@ -201,9 +207,9 @@ bool Guard::judge(TimePoint now)
 
 bool Guard::is_stuck(TimePoint now, const Watched& watched) const
 {
-    const Health health = watched.health.health();
-    const bool path_works = health == Health::good || health == Health::poor;
-    if (!path_works || !watched.health.probes_pass() || !watched.subflow) return false;
+    if (!answers(watched.health.health()) || !watched.health.probes_pass() || !watched.subflow)
+        return false;
+    if (now - watched.found_stuck_at < stuck_again_after) return false;
     const Duration rtt = std::max<Duration>(std::chrono::microseconds{watched.subflow->rtt_us},
                                             watched.health.rtt());
     const bool outage_ended = now - watched.health.outage_ended_at() < after_outage;
@@ -218,8 +224,7 @@ Refuge Guard::refuge_from(TimePoint now, const Watched& from) const
 {
     Refuge best = Refuge::none;
     for (const auto& each : watched_) {
-        const Health health = each->health.health();
-        const bool works = (health == Health::good || health == Health::poor) &&
+        const bool works = answers(each->health.health()) &&
                            !each->health.needs_a_close_look(now) && (each->subflow || one_way_);
         if (each.get() == &from || !works) continue;
         best = std::max(best, each->health.silent(now) < fresh_for ? Refuge::fresh : Refuge::idle);
@@ -283,8 +288,8 @@ bool Guard::is_frozen(TimePoint now)
     }
     if (now - held_at_ < after_hold) return false;
     const auto works = std::ranges::find_if(watched_, [&](const auto& each) {
-        return each->subflow && each->health.probes_pass() &&
-               each->health.health() == Health::good && each->health.silent(now) < stuck_after;
+        return each->subflow && each->health.probes_pass() && answers(each->health.health()) &&
+               each->health.silent(now) < stuck_after;
     });
     const bool path_works = works != watched_.end();
     const auto advice = freeze_.look(now, {.in_use = now - active_at_ < in_use_for,

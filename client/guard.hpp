@@ -87,6 +87,7 @@ private:
         AckDue ack_due;
         std::optional<mptcp::Subflow> subflow; ///< as of the last look
         std::optional<TimePoint> stuck_since;  ///< ACKs are overdue although probes come back
+        TimePoint found_stuck_at{};
         std::optional<TimePoint> moved_at;
     };
 
