@@ -175,12 +175,11 @@ void PathHealth::tick(TimePoint now, Refuge refuge, Duration lateness)
 bool PathHealth::stuck(TimePoint now, Refuge refuge)
 {
     if (now < barred_until_) return false;
-    const bool again = stuck_at_ && now - *stuck_at_ < longest_bar;
+    const Duration since = stuck_at_ ? now - *stuck_at_ : Duration::max();
     stuck_at_ = now;
-    if (!again) {
-        bar_ = {};
-        return true;
-    }
+    stuck_in_a_row_ = since < stuck_again ? stuck_in_a_row_ + 1 : 1;
+    if (since >= longest_bar) bar_ = {};
+    if (stuck_in_a_row_ < stuck_to_bar && bar_ == Duration::zero()) return true;
     bar_ =
         bar_ == Duration::zero() ? Duration{first_bar} : std::min<Duration>(bar_ * 2, longest_bar);
     barred_until_ = now + bar_;

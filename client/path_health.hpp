@@ -41,7 +41,7 @@ enum class Refuge : std::uint8_t {
 ///   good, stalled --answers overdue for the clock's patience, and another works--> lost
 ///   lost --two echoes in a row--> good
 ///   lost --5 s--> trying --any answer--> good
-///   any --its subflow is stuck twice in 30 s, and another works--> lost, for 2 s, doubling to 30 s
+///   any --its subflow is stuck three times on end--> lost, for 2 s, doubling to 30 s
 ///   good --slow or lossy--> poor --neither for 10 s--> good
 class PathHealth {
 public:
@@ -50,6 +50,9 @@ public:
     static constexpr Duration poor_until = 10s;
     /// So many probes without an echo, while ACKs come: the path lets no probes through (any more).
     static constexpr int unechoed_to_doubt = 10;
+    /// So many times stuck, each within this time of the last, and making it again does not help.
+    static constexpr int stuck_to_bar = 3;
+    static constexpr Duration stuck_again = 5s;
     static constexpr Duration first_bar = 2s;
     static constexpr Duration longest_bar = 30s;
     static constexpr double poor_loss = 0.05;
@@ -127,6 +130,7 @@ private:
     std::uint32_t overdue_acks_ = 0;
     int unechoed_ = 0; ///< probes since the last echo
     std::optional<TimePoint> stuck_at_;
+    int stuck_in_a_row_ = 0;
     Duration bar_{};           ///< the latest; 0: none of late
     TimePoint barred_until_{}; ///< no echo revives it, no subflow is made again
     int echoes_in_a_row_ = 0;  ///< since the last probe that had none

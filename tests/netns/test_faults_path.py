@@ -30,14 +30,14 @@ class PathFaults(FaultCase):
         self.endure("nat_rebinding", SILENT_S)
 
     def test_the_carrier_forgets_its_mappings_without_a_word(self):
-        self.endure("nat_timeout", SILENT_S)
+        self.endure("nat_timeout", 2 * SILENT_S)  # usually 0.3
 
 
 class RadioFaults(FaultCase):
     """In a tunnel of its own: what is learnt here makes the guard more patient for a while."""
 
     def test_packets_are_lost_in_bursts(self):
-        self.endure("burst_loss", 3 * SILENT_S)  # nobody promises to hide a bad link
+        self.endure("burst_loss", 2 * SILENT_S)  # nobody promises to hide a bad link
 
     def test_a_radio_link_stalls_for_a_moment(self):
         self.endure("stall", SILENT_S, held_s=0.3)

@@ -284,8 +284,10 @@ TEST_CASE("a subflow that is stuck again and again is made again ever more seldo
 {
     Path path;
     path.run(2s);
-    CHECK(path.health.stuck(path.now, Refuge::fresh)); // once may be a NAT
-    path.run(1s);
+    for (int i = 0; i < 2; ++i) { // may be a NAT
+        CHECK(path.health.stuck(path.now, Refuge::fresh));
+        path.run(1s);
+    }
     CHECK(path.health.health() == Health::good);
     for (const Duration bar : {Duration{2s}, Duration{4s}, Duration{8s}}) {
         CHECK_FALSE(path.health.stuck(path.now, Refuge::fresh));
