@@ -60,11 +60,13 @@ std::optional<std::uint32_t> PathHealth::next_probe(TimePoint now, PathUse use)
 
 Duration PathHealth::pace(TimePoint now, PathUse use) const
 {
-    if (!lives()) {
+    if (now < barred_until_ && !lives()) return metered_ ? metered_ready_pace : ready_pace;
+    const bool confirms = lives() && overdue(now) > 0;
+    if (confirms && pending_.size() < burst) return confirming_pace;
+    if (confirms || !lives()) {
         if (now - answered_at_ < searching_long_after || number_ < burst) return searching_pace;
         return metered_ ? metered_searching_pace : long_searching_pace;
     }
-    if (overdue(now) > 0) return pending_.size() < burst ? confirming_pace : searching_pace;
     if (use == PathUse::carrying && (!metered_ || metered_budget_ >= probe_cost))
         return carrying_pace;
     if (metered_) return metered_ready_pace;
