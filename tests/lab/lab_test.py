@@ -12,6 +12,7 @@ from pathlib import Path
 
 import netns
 from lab import Lab, LabError
+from machine import Machine
 
 QUICK = ("--count", 4, "--interval", "20ms")
 
@@ -61,17 +62,23 @@ def check_rates(lab):
     good = True
     for name, direction, mbit in (("wifi", "download", 50), ("wifi", "upload", 20),
                                   ("lte", "download", 30)):
-        report = lab.traffic("client", direction, lab.server4, 5001, "--seconds", 3,
-                             "--device", name)
-        rate = report["mbit_s_after_first_second"]
-        # Above the rate only when a repaired hole releases what had arrived in the first second.
-        good &= expect(0.8 * mbit < rate <= 1.1 * mbit and report["sha256_ok"],
-                       f"{name} {direction}: {rate} of {mbit} Mbit/s")
+        good &= check_rate(lab, name, direction, lab.server4, mbit)
     lab.set_link("wifi", "down", rate="10M")
-    rate = lab.traffic("client", "download", lab.server6, 5001, "--seconds", 2,
-                       "--device", "wifi")["mbit_s_after_first_second"]
+    good &= check_rate(lab, "wifi", "download", lab.server6, 10)
     lab.set_link("wifi", "down", rate="50M")
-    return good & expect(8 < rate <= 11, f"wifi set to 10 Mbit/s: {rate}")
+    return good
+
+
+def check_rate(lab, name, direction, host, mbit):
+    with Machine() as machine:
+        report = lab.traffic("client", direction, host, 5001, "--seconds", 3,
+                             "--device", name)
+    rate = report["mbit_s_after_first_second"]
+    if machine.ease > 1:
+        print(machine)
+    # Above the rate only when a repaired hole releases what had arrived in the first second.
+    return expect(0.8 * mbit / machine.ease < rate <= 1.1 * mbit * machine.ease
+                  and report["sha256_ok"], f"{name} {direction}: {rate} of {mbit} Mbit/s")
 
 
 def check_faults(lab):

@@ -3,10 +3,12 @@
 between two namespaces, and prints measured against wanted.
 
 The machine may be busy: judgement is by medians, and a measurement that fails is repeated, three
-times at most; the table says how many times it took. Exit status: 0 or 1, 77 when not root.
+times at most; the table says how many times it took, and by how much a tolerance was eased for
+what others took from the machine meanwhile (machine.py). Exit status: 0 or 1, 77 when not root.
 """
 
 import argparse
+import math
 import os
 import signal
 import statistics
@@ -19,6 +21,7 @@ from pathlib import Path
 
 from linkem_bench import Bench, delays_ms, in_order, rate_mbit, share
 from linkem_control import find_linkem
+from machine import Machine
 from netns import LabError, command, ip_batch
 
 ATTEMPTS = 3
@@ -26,12 +29,25 @@ PACKET_BYTES = 1500
 
 
 class Failed(Exception):
-    """A measurement is out of bounds; the text has the figures."""
+    """A measurement is out of bounds; the text has the figures. `off` is how many times its
+    tolerance it is off: without end where there is none."""
+
+    def __init__(self, text, off=math.inf):
+        super().__init__(text)
+        self.off = off
 
 
 def require(condition, text):
     if not condition:
         raise Failed(text)
+    return text
+
+
+def tolerate(text, *deviations):
+    """Of (difference, tolerance) each: in time or rate, for which a busy machine may be to blame."""
+    off = max(abs(difference) / tolerance for difference, tolerance in deviations)
+    if off > 1:
+        raise Failed(text, off)
     return text
 
 
@@ -41,7 +57,7 @@ def check_rate(mbit):
         pps = mbit * 1e6 / 8 / PACKET_BYTES * 1.15
         _, arrivals = bench.carry(pps, 1.5, linger_s=0.15)
         rate = rate_mbit(arrivals)
-        return require(abs(rate / mbit - 1) <= 0.03, f"{rate:.2f} Mbit/s")
+        return tolerate(f"{rate:.2f} Mbit/s", (rate / mbit - 1, 0.03))
 
     return measure
 
@@ -58,7 +74,7 @@ def check_both_ways(bench):
         load = (bench.cpu_s() - cpu) / (time.monotonic() - start)
     rates = [rate_mbit(receiver.arrivals()) for receiver in (at_b, at_a)]
     text = f"{rates[0]:.1f} and {rates[1]:.1f} Mbit/s, {load:.0%} of a core"
-    return require(all(abs(rate / 300 - 1) <= 0.03 for rate in rates), text)
+    return tolerate(text, *((rate / 300 - 1, 0.03) for rate in rates))
 
 
 def check_delay(bench):
@@ -67,7 +83,8 @@ def check_delay(bench):
     delays = delays_ms(arrivals)
     median = statistics.median(delays)
     text = f"median {median:.2f}, p95 {share(delays, 0.95):.2f} ms"
-    return require(abs(median - 40) <= 1 and delays[0] > 39.5 and share(delays, 0.95) < 45, text)
+    require(delays[0] > 39.5, text)
+    return tolerate(text, (median - 40, 1), (share(delays, 0.95) - 40, 5))
 
 
 def check_jitter(bench):
@@ -77,8 +94,9 @@ def check_jitter(bench):
     spread = share(delays, 0.9) - share(delays, 0.1)
     text = (f"{delays[0]:.1f} to {delays[-1]:.1f} ms, median {statistics.median(delays):.1f}, "
             f"p10 to p90 {spread:.1f}")
-    fine = delays[0] > 21.8 and share(delays, 0.95) < 39 and 9.5 < spread < 15.5
-    return require(fine and abs(statistics.median(delays) - 30) < 3, text)
+    require(delays[0] > 21.8 and spread > 9.5, text)
+    return tolerate(text, (statistics.median(delays) - 30, 3), (share(delays, 0.95) - 30, 9),
+                    (spread - 12.5, 3))
 
 
 def check_order(bench):
@@ -115,8 +133,8 @@ def check_queue(words, packets):
         dropped = bench.emulator.show()["up"]["dropped_queue"]
         text = f"{len(arrivals)} of {sent} packets passed, the last after {longest:.1f} ms"
         # The link sends a packet every 1.2 ms while the burst still arrives.
-        fine = packets <= len(arrivals) <= packets + 12 and dropped > 0
-        return require(fine and longest < packets * 1.2 + 3, text)
+        require(packets <= len(arrivals) and dropped > 0, text)
+        return tolerate(text, (len(arrivals) - packets, 12), (longest - packets * 1.2, 3))
 
     return measure
 
@@ -154,7 +172,7 @@ def check_change(bench):
     rates = [rate_mbit([one for one in arrivals if one.received_s < changed]),
              rate_mbit([one for one in arrivals if one.received_s > changed + 0.6])]
     text = f"{rates[0]:.2f}, then {rates[1]:.2f} Mbit/s"
-    return require(abs(rates[0] / 40 - 1) < 0.03 and abs(rates[1] / 8 - 1) < 0.03, text)
+    return tolerate(text, (rates[0] / 40 - 1, 0.03), (rates[1] / 8 - 1, 0.03))
 
 
 def check_trace(bench):
@@ -169,8 +187,7 @@ def check_trace(bench):
     pauses = [gap * 1e3 for gap in gaps if gap > 0.1]
     window = [moment for moment in moments if moments[0] <= moment < moments[0] + 1.6]
     text = f"{len(window)} packets in 4 periods, pauses of {statistics.median(pauses):.1f} ms"
-    return require(abs(len(window) / 804 - 1) < 0.03 and abs(statistics.median(pauses) - 200) < 3,
-                   text)
+    return tolerate(text, (len(window) / 804 - 1, 0.03), (statistics.median(pauses) - 200, 3))
 
 
 def check_down_and_up(bench):
@@ -284,10 +301,15 @@ def attempt(bench, measure):
     """Yields (passed, text, attempts)."""
     for number in range(1, ATTEMPTS + 1):
         try:
-            bench.reset()
-            return True, measure(bench), number
+            with Machine() as machine:
+                bench.reset()
+                return True, measure(bench), number
         except Failed as failure:
             text = str(failure)
+            if machine.ease > 1:
+                text += f"  (eased {machine.ease:.1f} times)"
+                if failure.off <= machine.ease:
+                    return True, text, number
         except (LabError, OSError, IndexError, statistics.StatisticsError) as error:
             text = f"{type(error).__name__}: {error}"
     return False, text, ATTEMPTS

@@ -6,6 +6,7 @@ import unittest
 from tunnel import Tunnel
 
 from faults import make
+from machine import fairly
 from stream import Stream
 
 HOST_SEES_S = 0.3  # longest gap of the stream where the host is told
@@ -42,29 +43,37 @@ class FaultCase(unittest.TestCase):
         self.client.wait_active(*(link.device for link in self.lab.links.values()), timeout=REST_S)
         self.stream.settle(REST_S)
 
-    def endure(self, name, bound_s, link=None, held_s=HELD_S, tries=2):
-        """Lets the stream go through a fault and its end, and asserts what a user is promised. A gap
-        that is too long is measured once more: the machine may have been busy."""
-        link = link or self.carrying()
+    def endure(self, name, bound_s, link=None, held_s=HELD_S):
+        """Lets the stream go through a fault and its end, and asserts what a user is promised."""
+        def measure():
+            self.setUp()  # for the second time, too
+            return self.go_through(name, link or self.carrying(), held_s)
+
+        def check(outcome, ease):
+            gap, back = outcome
+            self.assertLess(gap, bound_s * ease)
+            self.assertLess(back, BACK_S * ease, "does not carry again")
+
+        fairly(measure, check)
+
+    def go_through(self, name, link, held_s):
+        """Yields the longest gap, and how soon the uplink carries again, in s."""
         began = time.monotonic()
         with make(name, self.lab, link) as fault:
             time.sleep(held_s)
             during = self.stream.longest_gap(began, time.monotonic())
             told = self.is_told(link, fault.seen) if fault.path == "dead" else True
             if fault.path == "moved":
-                self.assert_carries(link, began + held_s)
+                self.wait_carries(link, began + held_s)
         ended = time.monotonic()
         time.sleep(AFTER_S)
         after = self.stream.longest_gap(ended, time.monotonic())
-        back = self.assert_carries(link, ended)
+        back = self.wait_carries(link, ended)
         print(f"{name} on {link}: gap {during * 1e3:.0f} ms, at its end {after * 1e3:.0f} ms, "
               f"carries after {back:.1f} s", flush=True)
         self.assertTrue(told, f"status does not tell that {link} does not work")
         self.assertIsNone(self.stream.broken())
-        if max(during, after) >= bound_s and tries > 1:
-            self.setUp()
-            return self.endure(name, bound_s, link, held_s, tries - 1)
-        self.assertLess(max(during, after), bound_s)
+        return max(during, after), back
 
     def carrying(self):
         """The uplink that the stream runs over."""
@@ -81,7 +90,7 @@ class FaultCase(unittest.TestCase):
         works = uplink["state"] in ("active", "standby")
         return (uplink["state"] == "down" if seen else not works) and bool(uplink["reason"])
 
-    def assert_carries(self, link, since):
+    def wait_carries(self, link, since):
         """Downloads until the uplink has had its part of it; yields the seconds since then."""
         before = self.lab.link_stats(link)["down"]["bytes"]
         while True:
@@ -90,4 +99,4 @@ class FaultCase(unittest.TestCase):
             took = time.monotonic() - since
             if self.lab.link_stats(link)["down"]["bytes"] - before >= CARRIES_BYTES:
                 return took
-            self.assertLess(took, BACK_S, f"{link} does not carry again")
+            self.assertLess(took, 10 * BACK_S, f"{link} does not carry again")

@@ -8,6 +8,7 @@ import unittest
 from tunnel import Tunnel
 
 from faults import make
+from machine import fairly
 
 NAMES = tuple(f"line{number}" for number in range(1, 9))
 LEAST_BYTES = 300_000
@@ -36,13 +37,25 @@ class EightUplinks(unittest.TestCase):
         return report, {name: total - before[name] for name, total in self.received().items()}
 
     def assert_all_carry(self):
-        report, brought = self.download(4)
-        print(f"{report['mbit_s_after_first_second']} Mbit/s, {brought}", flush=True)
-        for name in NAMES:
-            self.assertGreater(brought[name], LEAST_BYTES, name)
+        def check(measured, ease):
+            report, brought = measured
+            print(f"{report['mbit_s_after_first_second']} Mbit/s, {brought}", flush=True)
+            for name in NAMES:
+                self.assertGreater(brought[name], LEAST_BYTES / ease, name)
+
+        fairly(lambda: self.download(4), check)
 
     def test_all_carry_a_transfer_and_it_survives_the_failure_of_two(self):
         self.assert_all_carry()
+
+        def check(stall_ms, ease):
+            self.assertLess(stall_ms, MOST_STALL_MS * ease)
+
+        fairly(self.stall_ms_of_failures, check)
+        self.assert_all_carry()
+
+    def stall_ms_of_failures(self):
+        """The longest stall of a transfer in which two uplinks fail."""
         failing = [make("blackhole", self.lab, "line2"), make("admin_down", self.lab, "line5")]
         timer = threading.Timer(1.5, lambda: [fault.begin() for fault in failing])
         timer.start()
@@ -58,8 +71,7 @@ class EightUplinks(unittest.TestCase):
                 fault.end()
         print(f"longest stall {report['longest_stall_ms']} ms", flush=True)
         self.tunnel.client.wait_active(*NAMES)
-        self.assert_all_carry()
-        self.assertLess(report["longest_stall_ms"], MOST_STALL_MS)
+        return report["longest_stall_ms"]
 
 
 if __name__ == "__main__":

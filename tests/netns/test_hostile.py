@@ -18,11 +18,14 @@ import unittest
 from measure import Download, LogTail, ServerWatch, descriptors
 from tunnel import ROOT, Client, Tunnel, plain_uplinks
 
+from machine import Machine, fairly
+
 ATTACK = ROOT / "tests" / "lab" / "attack.py"
 HOSTILE_PEER = ROOT / "tests" / "netns" / "hostile_peer.py"
 
 LEAST_SHARE = 0.9     # of the quiet tunnel's rate
 QUIET_S, ATTACK_S = 3, 5
+TRIES = 3             # of measuring the rate in one attack
 MOST_VISITORS = 256   # limits.unauthenticated, by default
 LEAST_CONNECTIONS = 300
 MOST_GROWTH_KIB = 16 * 1024
@@ -93,18 +96,14 @@ class Scene:
 
 
 class Hostile(unittest.TestCase):
-    def rate_during(self, quiet):
-        """The median rate during an attack. Where that looks like a loss, of three times as long:
-        others use this machine too."""
-        rates = self.scene.download.rates(ATTACK_S)
-        if statistics.median(rates) < LEAST_SHARE * quiet:
-            rates += self.scene.download.rates(2 * ATTACK_S)
-        return statistics.median(rates)
+    def assert_keeps_its_rate(self, quiet, what):
+        """During an attack."""
+        def check(during, ease):
+            share = during / quiet
+            print(f"{what}: {during:.1f} of {quiet:.1f} Mbit/s, {share:.0%}", flush=True)
+            self.assertGreaterEqual(share, LEAST_SHARE / ease, what)
 
-    def assert_share(self, during, quiet, what):
-        share = during / quiet
-        print(f"{what}: {during:.1f} of {quiet:.1f} Mbit/s, {share:.0%}", flush=True)
-        self.assertGreaterEqual(share, LEAST_SHARE, what)
+        fairly(lambda: self.scene.download.rate(ATTACK_S), check, TRIES)
 
 
 class Strangers(Hostile):
@@ -123,11 +122,12 @@ class Strangers(Hostile):
         self.before = descriptors(self.scene.server_pid)
 
     def assert_a_new_client_connects(self, within_s):
-        began = time.monotonic()
-        self.scene.second.start()
-        took = time.monotonic() - began
+        with Machine() as machine:
+            began = time.monotonic()
+            self.scene.second.start()
+            took = time.monotonic() - began
         print(f"a new client is in after {took:.1f} s", flush=True)
-        self.assertLess(took, within_s)
+        self.assertLess(took, within_s * machine.ease, machine)
         report = self.scene.lab.traffic("client2", "ping", self.scene.lab.internet4,
                                         "--count", "5", "--interval", "50ms")
         self.assertGreaterEqual(report["received"], 4, report)
@@ -150,16 +150,17 @@ class Strangers(Hostile):
         with ServerWatch(self.scene.server_pid) as watch:
             attackers = self.scene.attack(*attack, **options)
             time.sleep(1)
-            during = self.rate_during(statistics.median(self.quiet))
-            if newcomer:
-                self.assert_a_new_client_connects(SOON_S)
-            connected = self.end(attackers)
+            try:
+                self.assert_keeps_its_rate(statistics.median(self.quiet), attack[0])
+                if newcomer:
+                    self.assert_a_new_client_connects(SOON_S)
+            finally:
+                connected = self.end(attackers)
         lines = len(log.lines())
         print(f"{watch.grown_kib} KiB and {watch.descriptors - self.before} descriptors more, "
               f"{lines} lines logged", flush=True)
 
         self.assertGreater(connected, LEAST_CONNECTIONS, "it was an attack")
-        self.assert_share(during, statistics.median(self.quiet), attack[0])
         self.assertLessEqual(watch.descriptors - self.before, MOST_VISITORS + 16)
         self.assertLessEqual(lines, MOST_LOG_LINES)
         self.scene.lab.wait_for(lambda: descriptors(self.scene.server_pid) <= self.before, 3,
@@ -206,15 +207,18 @@ class Peers(Hostile):
         other = Download(self.lab, "client2")
         quiet, quiet_ms = self.download.rate(QUIET_S), self.ping()
         pid = self.second.pid()
+
+        def answers_in_time(ping_ms, ease):
+            print(f"ping {ping_ms} ms, {quiet_ms} ms before", flush=True)
+            self.assertLess(ping_ms, (1.5 * quiet_ms + 10) * ease)
+
         with ServerWatch(self.scene.server_pid) as watch:
             os.kill(pid, signal.SIGSTOP)
             try:
-                during, ping_ms = self.rate_during(quiet), self.ping()
+                self.assert_keeps_its_rate(quiet, "a peer is stopped")
+                fairly(self.ping, answers_in_time)
             finally:
                 os.kill(pid, signal.SIGCONT)
-        print(f"ping {ping_ms} ms, {quiet_ms} ms before; {watch.grown_kib} KiB more", flush=True)
-        self.assert_share(during, quiet, "a peer is stopped")
-        self.assertLess(ping_ms, 1.5 * quiet_ms + 10)
         self.assertLess(watch.grown_kib, MOST_GROWTH_KIB)
         self.lab.wait_for(lambda: other.rate(1.2) > 10, 15, "the peer's download goes on")
 
@@ -224,13 +228,14 @@ class Peers(Hostile):
         with ServerWatch(self.scene.server_pid) as watch:
             peer = self.lab.popen("internet", [
                 sys.executable, HOSTILE_PEER, self.lab.server4, "8684", self.second.key,
-                self.scene.server.public_key, "--seconds", str(3 * ATTACK_S + 2), *words])
+                self.scene.server.public_key, "--seconds", str(TRIES * (ATTACK_S + 1) + 2), *words])
             time.sleep(1)
-            during = self.rate_during(quiet)
-            self.scene.lab.stop(peer)
+            try:
+                self.assert_keeps_its_rate(quiet, what)
+            finally:
+                self.scene.lab.stop(peer)
         report = json.loads(peer.log_path.read_text().splitlines()[-1])
         print(f"{report}, {watch.grown_kib} KiB more", flush=True)
-        self.assert_share(during, quiet, what)
         self.assertGreater(report["sent"], 100_000)
         self.assertLess(watch.grown_kib, MOST_GROWTH_KIB)
         return report

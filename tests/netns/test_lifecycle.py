@@ -10,6 +10,8 @@ import unittest
 
 from tunnel import SERVER_INNER4, TRAFFIC, Tunnel
 
+from machine import Machine
+
 NOT_RUNNING, CONFIG, NO_UPLINK, TIMED_OUT = 3, 4, 7, 8
 
 HOST_VIEWS = (
@@ -115,9 +117,11 @@ class Lifecycle(unittest.TestCase):
     def test_a_dead_first_uplink_does_not_keep_the_client_from_starting(self):
         self.server.start()
         self.lab.blackhole("wifi")
-        began = time.monotonic()
-        self.client.start()
-        self.assertLess(time.monotonic() - began, 5)
+        with Machine() as machine:
+            began = time.monotonic()
+            self.client.start()
+            took = time.monotonic() - began
+        self.assertLess(took, 5 * machine.ease)
         self.assertTrue(self.ping_works())
 
     def test_without_a_server_start_times_out_and_leaves_nothing(self):

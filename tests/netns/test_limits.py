@@ -6,6 +6,8 @@ import unittest
 
 from tunnel import Tunnel
 
+from machine import fairly
+
 RATE = 2e6  # bit/s, of a link of 30 down and 10 up
 WIFI_GOODPUT = {"download": 46.6, "upload": 18.7}  # Mbit/s inside the tunnel, alone
 SECONDS = 8
@@ -45,9 +47,9 @@ class Limits(unittest.TestCase):
         self.assertTrue(report["sha256_ok"])
         return report, rate
 
-    def check_rate(self, rate):
-        self.assertGreater(rate, 0.7 * RATE)
-        self.assertLess(rate, 1.3 * RATE)
+    def check_rate(self, rate, ease):
+        self.assertGreater(rate, 0.7 * RATE / ease)
+        self.assertLess(rate, 1.3 * RATE * ease)
         lte = self.client.uplink("lte")
         self.assertEqual(lte["state"], "active")
         self.assertIn("data cap is reached", lte["reason"])
@@ -58,12 +60,15 @@ class Limits(unittest.TestCase):
         self.limit()
         for kind in ("download", "upload"):
             with self.subTest(kind):
-                self.check_rate(self.measure(kind)[1])
+                fairly(lambda kind=kind: self.measure(kind)[1], self.check_rate)
         self.lab.link_up("wifi")
         self.client.wait_active("wifi")
-        # Nothing of it holds the other back. The best of a few, for the sake of busy machines.
-        rates = [self.measure("download")[0]["mbit_s_after_first_second"] for _ in range(3)]
-        self.assertGreater(max(rates), 0.8 * WIFI_GOODPUT["download"])
+
+        def nothing_of_it_holds_the_other_back(measured, ease):
+            self.assertGreater(measured[0]["mbit_s_after_first_second"],
+                               0.8 * WIFI_GOODPUT["download"] / ease)
+
+        fairly(lambda: self.measure("download"), nothing_of_it_holds_the_other_back)
         log = self.client.log.read_text()
         self.assertEqual(log.count("handshake done") + log.count("join done"), 1)
 
@@ -79,11 +84,14 @@ class Limits(unittest.TestCase):
         self.open()
         self.limit()
         for kind in ("download", "upload"):
-            with self.subTest(kind):
-                report, rate = self.measure(kind)
-                self.check_rate(rate)
+            def check(measured, ease, kind=kind):
+                report, rate = measured
+                self.check_rate(rate, ease)
                 self.assertGreater(report["mbit_s_after_first_second"],
-                                   0.85 * WIFI_GOODPUT[kind])
+                                   0.85 * WIFI_GOODPUT[kind] / ease)
+
+            with self.subTest(kind):
+                fairly(lambda kind=kind: self.measure(kind), check)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import unittest
 
 from tunnel import Tunnel, plain_uplinks
 
+from machine import fairly
+
 CONFIG = 4
 MOST_GAP_MS = 200  # of packets 10 ms apart, under a download too
 
@@ -53,6 +55,17 @@ class Reload(unittest.TestCase):
 
     def test_priorities_and_policy_change_in_a_transfer_without_a_gap_or_a_new_connection(self):
         self.tunnel.start()
+
+        def check(gap_ms, ease):
+            self.assertLess(gap_ms, MOST_GAP_MS * ease)
+
+        fairly(self.gap_ms_of_changes, check)
+        self.assertEqual(self.connections(), 1)
+
+    def gap_ms_of_changes(self):
+        """The longest gap of a stream while uplinks and policy change, some of it under load."""
+        self.reload()
+        self.client.wait_active("wifi", "lte")
         reports = {}
 
         def stream():
@@ -88,8 +101,7 @@ class Reload(unittest.TestCase):
             runner.join()
         print(f"longest gap {reports['stream']['longest_gap_ms']} ms", reports["download"])
         self.assertEqual(reports["stream"]["received"], reports["stream"]["sent"])
-        self.assertLess(reports["stream"]["longest_gap_ms"], MOST_GAP_MS)
-        self.assertEqual(self.connections(), 1)
+        return reports["stream"]["longest_gap_ms"]
 
     def test_what_needs_a_restart_is_refused_whole(self):
         self.tunnel.start()

@@ -7,6 +7,8 @@ import unittest
 
 from tunnel import Tunnel
 
+from machine import fairly
+
 MOST_STALL_MS = 300
 LEAST_BONDED = 0.85
 
@@ -35,33 +37,41 @@ class Uplinks(unittest.TestCase):
             self.tunnel.client.stop()
         self.tunnel.client.write_config([{"interface": "wifi"}, {"interface": "lte"}])
         self.tunnel.start()
-        # The best of a few: what a busy machine takes away is not braid's.
-        bonded = max(self.download_mbps(6) for _ in range(3))
-        share = bonded / sum(alone.values())
-        print(f"alone {alone}, bonded {bonded:.1f} Mbit/s, {share:.0%} of the sum")
-        self.assertGreaterEqual(share, LEAST_BONDED)
+
+        def check(bonded, ease):
+            share = bonded / sum(alone.values())
+            print(f"alone {alone}, bonded {bonded:.1f} Mbit/s, {share:.0%} of the sum")
+            self.assertGreaterEqual(share, LEAST_BONDED / ease)
+
+        fairly(lambda: self.download_mbps(6), check, tries=4)
 
     def test_an_interface_going_down_hardly_stalls_a_stream(self):
         self.tunnel.start()
-        gaps = {}
+
+        def check(gap_ms, ease):
+            self.assertLess(gap_ms, MOST_STALL_MS * ease)
+
         for name in ("wifi", "lte"):
-            report = {}
+            with self.subTest(name):
+                fairly(lambda name=name: self.gap_ms_of(name), check)
 
-            def stream():
-                report.update(self.lab.traffic("client", "udp-stream", self.lab.internet4, "5002",
-                                               "--interval", "10ms", "--seconds", "4"))
+    def gap_ms_of(self, name):
+        """The longest gap of a stream while that uplink goes down."""
+        report = {}
 
-            runner = threading.Thread(target=stream)
-            runner.start()
-            time.sleep(1.5)
-            self.lab.link_down(name)
-            runner.join()
-            self.lab.link_up(name)
-            self.tunnel.client.wait_active("wifi", "lte")
-            gaps[name] = report["longest_gap_ms"]
-        print(f"longest gap in ms by uplink: {gaps}")
-        for name, gap in gaps.items():
-            self.assertLess(gap, MOST_STALL_MS, name)
+        def stream():
+            report.update(self.lab.traffic("client", "udp-stream", self.lab.internet4, "5002",
+                                           "--interval", "10ms", "--seconds", "4"))
+
+        runner = threading.Thread(target=stream)
+        runner.start()
+        time.sleep(1.5)
+        self.lab.link_down(name)
+        runner.join()
+        self.lab.link_up(name)
+        self.tunnel.client.wait_active("wifi", "lte")
+        print(f"{name}: longest gap {report['longest_gap_ms']} ms", flush=True)
+        return report["longest_gap_ms"]
 
     def test_a_large_transfer_survives_uplinks_going_down_and_up_in_turn(self):
         self.tunnel.start()
