@@ -82,8 +82,9 @@ void Client::connect()
     if (targets.empty()) {
         reporter_.progress("an uplink that is up, with an address and a route",
                            ExitCode::no_uplink);
-        return retry(
-            {std::make_error_code(std::errc::network_unreachable), "no usable uplink", {}});
+        return retry({std::make_error_code(std::errc::network_unreachable),
+                      why_no_target(bond_.uplinks()),
+                      {}});
     }
     reporter_.progress("the server to answer", ExitCode::timed_out);
     connector_.race(std::move(targets));

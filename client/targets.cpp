@@ -27,4 +27,12 @@ std::vector<Target> plan_targets(const std::vector<RankedUplink>& uplinks,
     return targets;
 }
 
+std::string why_no_target(const std::vector<RankedUplink>& uplinks)
+{
+    const bool forbidden = std::ranges::any_of(uplinks, [](const RankedUplink& each) {
+        return each.priority == Priority::never && each.uplink.running && each.uplink.usable();
+    });
+    return forbidden ? "no uplink may be used" : "no usable uplink";
+}
+
 } // namespace braid

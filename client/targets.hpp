@@ -4,6 +4,7 @@
 #include "client/attempt.hpp"
 #include "client/path_plan.hpp"
 
+#include <string>
 #include <vector>
 
 namespace braid {
@@ -16,5 +17,8 @@ constexpr std::size_t most_targets = 32;
 /// most most_targets.
 [[nodiscard]] std::vector<Target> plan_targets(const std::vector<RankedUplink>& uplinks,
                                                const std::vector<Endpoint>& servers);
+
+/// Why there is no target on these uplinks: none works, or those that do are `never`.
+[[nodiscard]] std::string why_no_target(const std::vector<RankedUplink>& uplinks);
 
 } // namespace braid

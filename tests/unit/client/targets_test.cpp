@@ -98,6 +98,16 @@ TEST_CASE("without uplinks or addresses there is nothing to try")
     CHECK(plan_targets({uplink("wifi", {"10.1.0.2"})}, {}).empty());
 }
 
+TEST_CASE("an uplink that works but is never used is told from one that does not work")
+{
+    auto still = uplink("still", {"10.2.0.2"});
+    still.uplink.running = false;
+    CHECK(why_no_target({}) == "no usable uplink");
+    CHECK(why_no_target({still, uplink("bare", {})}) == "no usable uplink");
+    CHECK(why_no_target({still, uplink("never", {"10.1.0.2"}, Priority::never)}) ==
+          "no uplink may be used");
+}
+
 TEST_CASE("a plan has at most 32 targets, the best ones")
 {
     std::vector<RankedUplink> uplinks;
