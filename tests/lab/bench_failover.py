@@ -131,7 +131,7 @@ def parse():
     parser.add_argument("--load", choices=("idle", "bulk"), help="only this one beside the streams")
     parser.add_argument("--policy", default="aggregate",
                         choices=("aggregate", "handover", "interactive"))
-    parser.add_argument("--uplinks", type=split_names, default=("wifi", "lte"),
+    parser.add_argument("--uplinks", type=split_names, default=("wifi", "second=wifi"),
                         help="NAME or NAME=PROFILE with commas; the first one fails")
     parser.add_argument("--no-kernel", action="store_true", help="without plain MPTCP beside it")
     parser.add_argument("--no-targets", action="store_true", help="only print")
