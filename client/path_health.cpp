@@ -3,6 +3,7 @@
 #include "common/crypto/probe.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace braid {
 namespace {
@@ -79,8 +80,11 @@ bool PathHealth::echoed(TimePoint now, std::uint32_t number)
     if (found == pending_.end()) return false;
     measure(now, now - found->sent_at);
     const auto missing = found - pending_.begin();
+    const bool fell_silent = std::exchange(fell_silent_, false);
     if (missing <= isolated) // more is an outage, and says nothing about the path when it works
         for (auto each = pending_.begin(); each != found; ++each) count(true);
+    else if (fell_silent)
+        outages_.note(now, outage_again);
     count(false);
     echoes_in_a_row_ = missing == 0 ? echoes_in_a_row_ + 1 : 1;
     pending_.erase(pending_.begin(), found + 1);
@@ -98,7 +102,8 @@ bool PathHealth::echoed(TimePoint now, std::uint32_t number)
 
 void PathHealth::revive(TimePoint now)
 {
-    if (silence_ < outage) clock_.learn(silence_);
+    const bool was_barred = health_since_ < barred_until_; // then hardly any probes were sent
+    if (silence_ < outage && !was_barred) clock_.learn(silence_);
     become(now, Health::good);
 }
 
@@ -159,15 +164,19 @@ void PathHealth::tick(TimePoint now, Refuge refuge, Duration lateness)
 {
     clock_.tick(now, {.overdue = overdue(now), .progressed = answered_since_tick_});
     answered_since_tick_ = false;
+    if (flaps(now) && refuge != Refuge::none) {
+        bar(now);
+        clock_ = {}; // what outages have taught it makes the next gap longer
+        return lose(now);
+    }
     if (health_ == Health::lost && now - health_since_ >= trial_after && now >= barred_until_)
         become(now, Health::trying);
     if (!lives()) return;
     const bool stalled = clock_.stalled(lateness + more_patience(now, refuge));
     if (stalled && refuge != Refuge::none) {
-        echoes_in_a_row_ = 0;
-        silence_ = {};
-        become(now, Health::lost);
+        lose(now);
     } else if (clock_.silent() >= stalled_after) {
+        fell_silent_ = true;
         become(now, Health::stalled);
     } else {
         judge_quality(now);
@@ -177,19 +186,39 @@ void PathHealth::tick(TimePoint now, Refuge refuge, Duration lateness)
 bool PathHealth::stuck(TimePoint now, Refuge refuge)
 {
     if (now < barred_until_) return false;
-    const Duration since = stuck_at_ ? now - *stuck_at_ : Duration::max();
-    stuck_at_ = now;
-    stuck_in_a_row_ = since < stuck_again ? stuck_in_a_row_ + 1 : 1;
-    if (since >= longest_bar) bar_ = {};
-    if (stuck_in_a_row_ < stuck_to_bar && bar_ == Duration::zero()) return true;
-    bar_ =
-        bar_ == Duration::zero() ? Duration{first_bar} : std::min<Duration>(bar_ * 2, longest_bar);
-    barred_until_ = now + bar_;
+    stuck_.note(now, stuck_again);
+    if (stuck_.length < stuck_to_bar && !barred_of_late(now)) return true;
+    bar(now);
     if (refuge == Refuge::none) return true; // the next time only after the bar
+    lose(now);
+    return false;
+}
+
+bool PathHealth::flaps(TimePoint now) const
+{
+    if (now < barred_until_ || outages_.length == 0 || now - outages_.at >= outage_again)
+        return false;
+    return outages_.length >= outages_to_bar || barred_of_late(now);
+}
+
+bool PathHealth::barred_of_late(TimePoint now) const
+{
+    return bar_ != Duration::zero() && now - barred_until_ < longest_bar;
+}
+
+void PathHealth::bar(TimePoint now)
+{
+    bar_ = barred_of_late(now) ? std::min<Duration>(bar_ * 2, longest_bar) : Duration{first_bar};
+    barred_until_ = now + bar_;
+    outages_ = {};
+}
+
+void PathHealth::lose(TimePoint now)
+{
+    fell_silent_ = true;
     echoes_in_a_row_ = 0;
     silence_ = {};
     become(now, Health::lost);
-    return false;
 }
 
 void PathHealth::measure(TimePoint now, Duration sample)

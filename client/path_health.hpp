@@ -42,6 +42,7 @@ enum class Refuge : std::uint8_t {
 ///   lost --two echoes in a row--> good
 ///   lost --5 s--> trying --any answer--> good
 ///   any --its subflow is stuck three times on end--> lost, for 2 s, doubling to 30 s
+///   any --three outages on end--> lost, for as long
 ///   good --slow or lossy--> poor --neither for 10 s--> good
 class PathHealth {
 public:
@@ -53,6 +54,10 @@ public:
     /// So many times stuck, each within this time of the last, and making it again does not help.
     static constexpr int stuck_to_bar = 3;
     static constexpr Duration stuck_again = 5s;
+    /// So many outages, each over within this time of the last, and the path flaps: TCP has what it
+    /// lost on the way again only seconds later, and all of the lane waits for that.
+    static constexpr int outages_to_bar = 3;
+    static constexpr Duration outage_again = 2500ms;
     static constexpr Duration first_bar = 2s;
     static constexpr Duration longest_bar = 30s;
     static constexpr double poor_loss = 0.05;
@@ -104,6 +109,18 @@ private:
         TimePoint sent_at{};
     };
 
+    /// How often something has happened, each time soon after the last.
+    struct Series {
+        TimePoint at{};
+        int length = 0;
+
+        void note(TimePoint now, Duration soon)
+        {
+            length = length > 0 && now - at < soon ? length + 1 : 1;
+            at = now;
+        }
+    };
+
     [[nodiscard]] Duration pace(TimePoint now, PathUse use) const;
     [[nodiscard]] bool lives() const noexcept;
     [[nodiscard]] std::uint32_t overdue(TimePoint now) const;
@@ -111,6 +128,11 @@ private:
     void revive(TimePoint now);
     [[nodiscard]] Duration more_patience(TimePoint now, Refuge refuge) const;
     void answered(TimePoint now);
+    [[nodiscard]] bool flaps(TimePoint now) const;
+    /// It was barred, and not long ago: it has no second chance.
+    [[nodiscard]] bool barred_of_late(TimePoint now) const;
+    void bar(TimePoint now);
+    void lose(TimePoint now);
     void measure(TimePoint now, Duration sample);
     void count(bool lost);
     void judge_quality(TimePoint now);
@@ -129,9 +151,10 @@ private:
     bool probes_pass_ = false;
     std::uint32_t overdue_acks_ = 0;
     int unechoed_ = 0; ///< probes since the last echo
-    std::optional<TimePoint> stuck_at_;
-    int stuck_in_a_row_ = 0;
-    Duration bar_{};           ///< the latest; 0: none of late
+    Series stuck_;
+    Series outages_;           ///< that lost what was on the way
+    bool fell_silent_ = false; ///< since the last echo
+    Duration bar_{};           ///< the latest; 0: none yet
     TimePoint barred_until_{}; ///< no echo revives it, no subflow is made again
     int echoes_in_a_row_ = 0;  ///< since the last probe that had none
     Duration silence_{};       ///< the longest since the path was called lost

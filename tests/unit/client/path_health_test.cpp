@@ -302,6 +302,64 @@ TEST_CASE("a subflow that is stuck again and again is made again ever more seldo
     }
 }
 
+TEST_CASE("a path that flaps is given up for a while, and sooner the next time")
+{
+    for (const Duration half : {Duration{200ms}, Duration{400ms}, Duration{900ms}}) {
+        CAPTURE(half.count());
+        Path path;
+        path.run(5s);
+        const auto flap = [&] {
+            path.cut();
+            path.run(half);
+            path.works = true;
+            path.run(half);
+        };
+        for (int i = 0; i < PathHealth::outages_to_bar; ++i) flap();
+        CHECK(path.health.health() == Health::lost);
+        path.run(PathHealth::first_bar - half - 100ms);
+        CHECK(path.health.health() == Health::lost); // although probes come back
+        CHECK(path.until(Health::good) <= 1100ms);
+        path.cut();
+        CHECK(path.until(Health::lost) <= 80ms); // its outages were no gaps to be patient with
+        path.works = true;
+        path.run(2 * PathHealth::first_bar - 100ms);
+        CHECK(path.health.health() == Health::lost);
+        CHECK(path.until(Health::good) <= 1100ms);
+    }
+}
+
+TEST_CASE("outages that are far apart, or hold back what is on the way, are no flapping")
+{
+    for (const bool holds : {false, true}) {
+        CAPTURE(holds);
+        Path path;
+        path.holds = holds;
+        path.run(5s);
+        for (int i = 0; i < 10; ++i) {
+            path.works = false;
+            if (!holds) path.under_way.clear();
+            path.run(200ms);
+            path.works = true;
+            CHECK(path.until(Health::good) <= 250ms);
+            path.run(holds ? 200ms : Duration{PathHealth::outage_again});
+        }
+    }
+}
+
+TEST_CASE("the only path is not given up for its flapping")
+{
+    Path path;
+    path.refuge = Refuge::none;
+    path.run(5s);
+    for (int i = 0; i < 10; ++i) {
+        path.cut();
+        path.run(200ms);
+        path.works = true;
+        path.run(200ms);
+        CHECK(path.health.health() == Health::good);
+    }
+}
+
 TEST_CASE("the only path is never given up for a stuck subflow, which is made again now and then")
 {
     Path path;
