@@ -35,6 +35,8 @@ class Cell:
     """All runs of one fault beside one load in one column."""
 
     runs: list = field(default_factory=list)
+    thrown_away: int = 0  # and made again, because others used the machine meanwhile
+    disturbed: int = 0    # of the runs, though they were made again
 
     def spots(self, value):
         """p50, p95 and max of value(run); None without runs."""

@@ -129,10 +129,23 @@ def noise(rows):
 
 
 def report(rows, links, broken):
-    lines = [*gap_table(rows), "", *back_table(rows), "", *noise(rows), *physics(links)]
+    lines = [*gap_table(rows), "", *back_table(rows), "", *others_use(rows), *noise(rows),
+             *physics(links)]
     if broken:
         lines.append(f"Inner connections lost: {broken}")
     return lines
+
+
+def others_use(rows):
+    """How many runs were measured while others used the machine."""
+    cells = [cell for row in rows for cell in row.cells.values()]
+    away, disturbed = (sum(getattr(cell, name) for cell in cells)
+                       for name in ("thrown_away", "disturbed"))
+    if not away + disturbed:
+        return []
+    return [f"{away} runs were made again, because others took more than 10 % of the CPU time or 20 "
+            f"ms at once;", f"of {sum(len(cell.runs) for cell in cells)} runs that count, "
+            f"{disturbed} still were so disturbed."]
 
 
 def as_json(rows):

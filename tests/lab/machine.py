@@ -12,6 +12,7 @@ UNNOTICED_S = 0.01
 EASE_PER_SHARE = 10     # a tenth of the CPU time stolen doubles a bound
 EASE_PER_S = 20         # and so does a process that is woken 50 ms late
 MOST_EASE = 8           # beyond that a bound would say nothing
+DISTURBED_SHARE, DISTURBED_S = 0.1, 0.02
 
 
 class Machine:
@@ -35,6 +36,11 @@ class Machine:
         """By how much a bound is eased: 1 on a quiet machine."""
         return min(MOST_EASE, 1 + EASE_PER_SHARE * max(0, self.stolen - UNNOTICED_SHARE)
                    + EASE_PER_S * max(0, self.late_s - UNNOTICED_S))
+
+    @property
+    def disturbed(self):
+        """So much that the figures of a measurement are others'."""
+        return self.late_s > DISTURBED_S or self.stolen > DISTURBED_SHARE
 
     def __str__(self):
         return (f"others took {self.stolen:.0%} of the CPU time and {self.late_s * 1e3:.0f} ms at "
