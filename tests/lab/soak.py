@@ -4,8 +4,8 @@
     soak.py [minutes] [seed]
 
 The same minutes and seed give the same uplinks and the same faults at the same times. Every byte is
-checked; a freeze is that traffic stands still for 2 s although an uplink has been working for 2 s
-(see Watch). Prints what it finds as it finds it, keeps logs of it in a folder, and ends with
+checked; a freeze is that the tunnel stands still for 2 s although an uplink has been working for 2 s
+and carries nothing (see Watch). Prints what it finds as it finds it, keeps logs of it in a folder, and ends with
 tables of the longest gaps by fault. Exit status 1 when something was wrong.
 """
 
@@ -61,7 +61,7 @@ class Soak:
             self.tunnel.start()
             self.traffic = SoakTraffic(self.lab)
             self.start = time.monotonic()
-            self.watch = Watch([link.name for link in self.links])
+            self.watch = Watch([link.name for link in self.links], self._carried)
             try:
                 self._go_through()
                 self._end_well()
@@ -81,6 +81,10 @@ class Soak:
             except (LabError, OSError) as error:
                 self._note(f"{program.name} does not run: {error}")
         return found
+
+    def _carried(self, name):
+        stats = self.lab.link_stats(name)
+        return sum(stats[way]["bytes"] for way in ("up", "down"))
 
     def now(self):
         return time.monotonic() - self.start

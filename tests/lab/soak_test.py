@@ -46,7 +46,8 @@ class SoakPlan(unittest.TestCase):
 
 class Freezes(unittest.TestCase):
     def setUp(self):
-        self.watch = Watch(("wifi1", "lte2"))
+        self.carried = 0
+        self.watch = Watch(("wifi1", "lte2"), lambda name: self.carried)
 
     def fault(self, link, begin, end, name="blackhole"):
         event = Event(begin, end, name, link)
@@ -75,16 +76,23 @@ class Freezes(unittest.TestCase):
         self.assertIsNone(self.watch.freeze({"udp": 10}, 15.9))
         self.assertTrue(self.watch.freeze({"udp": 10}, 16.1))
 
+    def test_an_uplink_that_carries_what_another_held_is_slow_for_a_while(self):
+        moves = iter(range(0, 10**9, 10_000))  # 20 kB of a link's two ways, each time it is asked
+        watch = Watch(("wifi1",), lambda name: next(moves))
+        self.assertIsNone(watch.freeze({"udp": 10}, 11.5))
+        self.assertIsNone(watch.freeze({"udp": 10}, 12.1))
+        self.assertIn("udp", watch.freeze({"udp": 10}, 25.1))
+
     def test_tcp_inside_may_back_off_after_an_outage(self):
         self.watch.begin(Event(0, 99, "blackhole", "lte2"), 0)
         self.fault("wifi1", 10, 14)
-        self.assertIsNone(self.watch.freeze({"tcp": 10}, 23))
-        self.assertTrue(self.watch.freeze({"tcp": 10}, 25))
+        self.assertIsNone(self.watch.freeze({"tcp": 10}, 51))
+        self.assertTrue(self.watch.freeze({"tcp": 10}, 53))
 
     def test_tcp_that_has_moved_since_the_outage_gets_no_more_patience(self):
         self.watch.begin(Event(0, 99, "blackhole", "lte2"), 0)
         self.fault("wifi1", 10, 14)
-        self.assertTrue(self.watch.freeze({"tcp": 20}, 22.1))
+        self.assertTrue(self.watch.freeze({"tcp": 20}, 50.1))
 
 
 if __name__ == "__main__":
