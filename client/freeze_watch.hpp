@@ -3,6 +3,8 @@
 
 #include "common/base/time.hpp"
 
+#include <utility>
+
 namespace braid {
 
 /// MPTCP tunnels have been seen to stand still for good after a fault, while TCP below them seemed
@@ -24,7 +26,7 @@ public:
     [[nodiscard]] Advice look(TimePoint now, const Look& look)
     {
         if (!look.path_works || !look.in_use || now - look.heard_at < ping_after) {
-            suspicious_ = false;
+            suspicious_ = gave_time_ = false;
             return Advice::none;
         }
         if (!suspicious_) {
@@ -40,8 +42,16 @@ public:
         return Advice::ping;
     }
 
+    /// A subflow is made again, which may be all that it takes: once in a silence, it gets as much
+    /// time as the first ping had. What the lane holds would be lost with it.
+    void subflow_remade(TimePoint now) noexcept
+    {
+        if (suspicious_ && !std::exchange(gave_time_, true)) suspicious_since_ = now;
+    }
+
 private:
     bool suspicious_ = false;
+    bool gave_time_ = false;
     TimePoint suspicious_since_{}; ///< when the first ping was advised
     TimePoint pinged_at_{};
 };

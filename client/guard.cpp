@@ -198,8 +198,10 @@ bool Guard::judge(TimePoint now)
         if (!is_stuck(now, *each)) continue;
         each->stuck_since.reset();
         each->found_stuck_at = now;
-        if (each->health.stuck(now, refuge_from(now, *each)))
+        if (each->health.stuck(now, refuge_from(now, *each))) {
+            freeze_.subflow_remade(now);
             listener_.on_subflow_stuck(each->path.interface);
+        }
         changed = changed || each->health.health() != before;
     }
     return changed;

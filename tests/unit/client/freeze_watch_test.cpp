@@ -45,6 +45,23 @@ TEST_CASE("a loaded path's round trip is added")
     CHECK(seen.until_frozen >= 3500ms);
 }
 
+TEST_CASE("a subflow that is made again gets its time, once")
+{
+    for (const int remade : {1, 5}) {
+        FreezeWatch watch;
+        const FreezeWatch::Look look{
+            .in_use = true, .heard_at = start, .path_works = true, .rtt = 20ms};
+        TimePoint now = start;
+        int left = remade;
+        while (watch.look(now, look) != Advice::frozen && now - start < 10s) {
+            now += 5ms;
+            if (now - start >= 1s && left-- > 0) watch.subflow_remade(now);
+        }
+        CHECK(now - start >= 2s);
+        CHECK(now - start <= 2100ms);
+    }
+}
+
 TEST_CASE("an idle lane, and one without a path that works, are left alone")
 {
     CHECK(run({}, {.in_use = false, .path_works = true, .rtt = 20ms}, 10s).pings == 0);
