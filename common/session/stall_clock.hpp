@@ -11,7 +11,8 @@
 namespace braid {
 
 /// Looked at every `round`. Only rounds that came in time count: what was silent while this
-/// machine was busy elsewhere is no fault of the path.
+/// machine was busy elsewhere is no fault of the path. On one that is busy all the time, a silence
+/// of hopeless_after is one after all, in which no round counts for more than longest_round.
 ///
 ///   quiet --answers overdue--> silent --for `patience()`--> stalled
 ///   silent, stalled --an answer--> quiet
@@ -25,6 +26,8 @@ public:
     static constexpr Duration patience_without_proof = 300ms;
     static constexpr Duration least_patience = 45ms; ///< an ACK may be delayed by 40 ms
     static constexpr Duration most_patience = 1s;
+    static constexpr Duration hopeless_after = 3s;
+    static constexpr Duration longest_round = 100ms;
     static constexpr Duration first_gap = 20ms;      ///< assumed of a path that is not known yet
     static constexpr double gap_halves_after = 30.0; ///< seconds
 
@@ -42,10 +45,12 @@ public:
         overdue_ = look.overdue;
         fade(elapsed);
         if (look.progressed) learn(silent_);
-        if (look.progressed || look.overdue == 0)
-            silent_ = Duration::zero();
-        else if (!late_)
-            silent_ += elapsed;
+        if (look.progressed || look.overdue == 0) {
+            silent_ = hopeless_ = Duration::zero();
+        } else {
+            if (!late_) silent_ += elapsed;
+            hopeless_ += std::min(elapsed, longest_round);
+        }
     }
 
     /// A silence of this length was none of a dead path.
@@ -59,7 +64,8 @@ public:
     /// `more` patience than usual.
     [[nodiscard]] bool stalled(Duration more = {}) const noexcept
     {
-        return !late_ && overdue_ > 0 && silent_ >= patience() + more;
+        return !late_ && overdue_ > 0 &&
+               (silent_ >= patience() + more || hopeless_ >= hopeless_after);
     }
     /// Since the first answer was overdue, in rounds that came in time.
     [[nodiscard]] Duration silent() const noexcept { return silent_; }
@@ -83,6 +89,7 @@ private:
     Duration longest_ = first_gap; ///< of the gaps of late that an answer ended
     Duration gap_ = first_gap;     ///< the second longest
     Duration silent_{};
+    Duration hopeless_{}; ///< silent, late rounds included
     std::uint32_t overdue_ = 0;
     TimePoint last_{};
     bool late_ = true;

@@ -129,6 +129,27 @@ TEST_CASE("rounds that came late neither count nor convict")
     CHECK(path.clock.stalled());
 }
 
+TEST_CASE("on a machine that is late all the time a long silence convicts after all")
+{
+    Driven path;
+    Duration past{};
+    while (!path.clock.stalled(10s) && past < 20s) {
+        path.round(overdue, 40ms);
+        path.round(overdue);
+        past += 45ms;
+    }
+    CHECK(past >= StallClock::hopeless_after);
+    CHECK(past <= StallClock::hopeless_after + 100ms);
+}
+
+TEST_CASE("a machine that slept finds no path hopeless")
+{
+    Driven path;
+    path.round(overdue, 60s);
+    for (int i = 0; i < 100; ++i) path.round(overdue);
+    CHECK_FALSE(path.clock.stalled(10s));
+}
+
 TEST_CASE("an ACK is due a round trip after the oldest byte was sent")
 {
     AckDue due;
