@@ -52,6 +52,12 @@ void Attempt::start()
     deadline_.once(patience);
 }
 
+std::optional<Address> Attempt::source() const
+{
+    const auto local = fd_ ? local_endpoint(fd_.get()) : fail(std::errc::not_connected, "");
+    return local ? std::optional{local->address} : std::nullopt;
+}
+
 void Attempt::on_ready(Interest)
 {
     if (!opening_) {

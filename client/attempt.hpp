@@ -44,6 +44,8 @@ public:
     Attempt(Loop& loop, Target target, MakeOpening make_opening, OnDone on_done);
 
     [[nodiscard]] const Target& target() const noexcept { return target_; }
+    /// The address that the kernel has chosen to connect from, once begun.
+    [[nodiscard]] std::optional<Address> source() const;
 
     /// Begins; failures of the first steps are reported through the loop, not from here.
     void start();

@@ -282,7 +282,8 @@ void Client::on_uplinks_changed()
     if (has_lane()) return;
     // A new way may have opened: it joins the race under way, or does not sit out the wait.
     if (connector_.racing())
-        return connector_.extend(plan_targets(bond_.uplinks(), servers_.endpoints()));
+        return connector_.extend(plan_targets(bond_.uplinks(), servers_.endpoints()),
+                                 sources_of(bond_.uplinks()));
     backoff_.reset();
     connect();
 }

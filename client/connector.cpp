@@ -64,8 +64,12 @@ void Connector::start_next()
     attempts_.back()->start();
 }
 
-void Connector::extend(const std::vector<Target>& targets)
+void Connector::extend(const std::vector<Target>& targets, const std::vector<Address>& sources)
 {
+    std::erase_if(attempts_, [&](const auto& each) {
+        const auto source = each->source();
+        return source && std::ranges::find(sources, *source) == sources.end();
+    });
     for (const Target& target : targets) {
         const bool waits = std::ranges::find(waiting_, target) != waiting_.end();
         const bool tried = std::ranges::any_of(

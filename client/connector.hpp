@@ -32,8 +32,10 @@ public:
 
     /// Starts a race to the targets, best first; a race under way is given up.
     void race(std::vector<Target> targets, Wanted wanted = Wanted::any);
-    /// Adds targets that are not being tried, or about to be, to the race under way.
-    void extend(const std::vector<Target>& targets);
+    /// Adds targets that are not being tried, or about to be, to the race under way. `sources` are
+    /// the addresses of the uplinks: nothing comes back to a try from any other, so it ends, and
+    /// its target is new.
+    void extend(const std::vector<Target>& targets, const std::vector<Address>& sources);
     void cancel();
     [[nodiscard]] bool racing() const noexcept { return !attempts_.empty() || !waiting_.empty(); }
 

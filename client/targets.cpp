@@ -1,6 +1,7 @@
 #include "client/targets.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace braid {
@@ -25,6 +26,14 @@ std::vector<Target> plan_targets(const std::vector<RankedUplink>& uplinks,
         }
     }
     return targets;
+}
+
+std::vector<Address> sources_of(const std::vector<RankedUplink>& uplinks)
+{
+    std::vector<Address> sources;
+    for (const RankedUplink& each : uplinks)
+        std::ranges::copy(each.uplink.addresses, std::back_inserter(sources));
+    return sources;
 }
 
 std::string why_no_target(const std::vector<RankedUplink>& uplinks)

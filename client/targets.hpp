@@ -18,6 +18,9 @@ constexpr std::size_t most_targets = 32;
 [[nodiscard]] std::vector<Target> plan_targets(const std::vector<RankedUplink>& uplinks,
                                                const std::vector<Endpoint>& servers);
 
+/// The addresses of all uplinks.
+[[nodiscard]] std::vector<Address> sources_of(const std::vector<RankedUplink>& uplinks);
+
 /// Why there is no target on these uplinks: none works, or those that do are `never`.
 [[nodiscard]] std::string why_no_target(const std::vector<RankedUplink>& uplinks);
 
