@@ -43,8 +43,11 @@ class Machine:
         return self.late_s > DISTURBED_S or self.stolen > DISTURBED_SHARE
 
     def __str__(self):
+        return f"{self.use()}: bounds are eased {self.ease:.1f} times"
+
+    def use(self):
         return (f"others took {self.stolen:.0%} of the CPU time and {self.late_s * 1e3:.0f} ms at "
-                f"once: bounds are eased {self.ease:.1f} times")
+                f"once")
 
 
 def fairly(measure, check, tries=3):

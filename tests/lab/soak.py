@@ -26,6 +26,7 @@ from tunnel import Tunnel, endpoint6  # noqa: E402
 
 from fault import keep_families  # noqa: E402
 from faults import make  # noqa: E402
+from machine import Machine  # noqa: E402
 from netns import LabError  # noqa: E402
 from soak_plan import choose_links, make_plan  # noqa: E402
 from soak_report import GapTable  # noqa: E402
@@ -92,8 +93,15 @@ class Soak:
     def _go_through(self):
         todo = sorted([(event.begin, 0, event) for event in self.plan]
                       + [(event.end, 1, event) for event in self.plan], reverse=True)
-        said = 0
         while self.now() < self.seconds:
+            with Machine() as machine:
+                self._go_on(todo, min(self.now() + SAY_S, self.seconds))
+            print(f"{self.now():8.1f} s: {len(self._history)} faults, "
+                  f"{self.traffic.transfers.count} transfers, "
+                  f"{len(self.problems)} problems; {machine.use()}", flush=True)
+
+    def _go_on(self, todo, until):
+        while self.now() < until:
             while todo and todo[-1][0] <= self.now():
                 _, is_end, event = todo.pop()
                 if is_end:
@@ -101,11 +109,6 @@ class Soak:
                 else:
                     self._begin(event)
             self._look()
-            if self.now() >= said + SAY_S:
-                said += SAY_S
-                print(f"{self.now():8.1f} s: {len(self._history)} faults, "
-                      f"{self.traffic.transfers.count} transfers, "
-                      f"{len(self.problems)} problems", flush=True)
             time.sleep(TICK_S)
 
     def _begin(self, event):
