@@ -4,9 +4,9 @@
     soak.py [minutes] [seed]
 
 The same minutes and seed give the same uplinks and the same faults at the same times. Every byte is
-checked; a freeze is that the tunnel stands still for 2 s although an uplink has been working for 2 s
-and carries nothing (see Watch). Prints what it finds as it finds it, keeps logs of it in a folder, and ends with
-tables of the longest gaps by fault. Exit status 1 when something was wrong.
+checked; a freeze is that the tunnel stands still for 3 s although an uplink has been working for 3 s
+and carries nothing (see Watch). Prints what it finds as it finds it, keeps logs of it in a folder,
+and ends with tables of the longest gaps by fault. Exit status 1 when something was wrong.
 """
 
 import argparse

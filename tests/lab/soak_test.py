@@ -55,15 +55,15 @@ class Freezes(unittest.TestCase):
         self.watch.end(event, end)
 
     def test_traffic_that_stands_still_beside_a_working_uplink_is_one(self):
-        self.assertIsNone(self.watch.freeze({"udp": 10}, 11.9))
-        self.assertIn("udp", self.watch.freeze({"udp": 10}, 12.1))
+        self.assertIsNone(self.watch.freeze({"udp": 10}, 12.9))
+        self.assertIn("udp", self.watch.freeze({"udp": 10}, 13.1))
 
     def test_it_is_told_once_until_traffic_moves_again(self):
-        self.assertTrue(self.watch.freeze({"udp": 10, "tcp": 10.5}, 12.1))
-        self.assertIsNone(self.watch.freeze({"udp": 10, "tcp": 10.5}, 12.6))
-        self.assertIsNone(self.watch.freeze({"udp": 13, "tcp": 13}, 13.1))
+        self.assertTrue(self.watch.freeze({"udp": 10, "tcp": 10.5}, 13.1))
+        self.assertIsNone(self.watch.freeze({"udp": 10, "tcp": 10.5}, 13.6))
+        self.assertIsNone(self.watch.freeze({"udp": 14, "tcp": 14}, 14.1))
         self.assertFalse(self.watch.is_frozen())
-        self.assertTrue(self.watch.freeze({"udp": 13, "tcp": 13}, 15.1))
+        self.assertTrue(self.watch.freeze({"udp": 14, "tcp": 14}, 17.1))
 
     def test_without_any_uplink_nothing_can_move(self):
         for link in ("wifi1", "lte2"):
@@ -73,14 +73,14 @@ class Freezes(unittest.TestCase):
     def test_an_uplink_that_is_back_has_its_time_too(self):
         self.watch.begin(Event(0, 99, "blackhole", "lte2"), 0)
         self.fault("wifi1", 10, 14)
-        self.assertIsNone(self.watch.freeze({"udp": 10}, 15.9))
-        self.assertTrue(self.watch.freeze({"udp": 10}, 16.1))
+        self.assertIsNone(self.watch.freeze({"udp": 10}, 16.9))
+        self.assertTrue(self.watch.freeze({"udp": 10}, 17.1))
 
     def test_an_uplink_that_carries_what_another_held_is_slow_for_a_while(self):
         moves = iter(range(0, 10**9, 10_000))  # 20 kB of a link's two ways, each time it is asked
         watch = Watch(("wifi1",), lambda name: next(moves))
-        self.assertIsNone(watch.freeze({"udp": 10}, 11.5))
-        self.assertIsNone(watch.freeze({"udp": 10}, 12.1))
+        self.assertIsNone(watch.freeze({"udp": 10}, 12.5))
+        self.assertIsNone(watch.freeze({"udp": 10}, 13.1))
         self.assertIn("udp", watch.freeze({"udp": 10}, 25.1))
 
     def test_tcp_inside_may_back_off_after_an_outage(self):

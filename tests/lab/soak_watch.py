@@ -1,6 +1,6 @@
 """Whether traffic stands still although it need not. Pure: it is told events, progress and time."""
 
-FREEZE_S = 2
+FREEZE_S = 3           # noticed within 2 s, and then made anew
 OUTAGE_S = 5           # after more than that without any uplink, lanes are gone and must be re-made
 AFTER_OUTAGE_S = 3     # which may take so much longer
 SLOW_S = 15            # while a link still carries: what a faster one held goes over a slow one
@@ -75,7 +75,7 @@ class Watch:
         after_outage = moved <= self._cut_end and self._last_cut > OUTAGE_S
         patience = FREEZE_S + (AFTER_OUTAGE_S if after_outage else 0)
         still = min(now - moved, works_for)
-        if still <= patience / 2:
+        if still <= FREEZE_S / 2:
             self._mark = None
             return False
         self._mark = self._mark or (now, {name: self._carried(name) for name in self._faults})
