@@ -169,6 +169,7 @@ void PathHealth::tick(TimePoint now, Refuge refuge, Duration lateness)
         clock_ = {}; // what outages have taught it makes the next gap longer
         return lose(now);
     }
+    lift_bar(now, refuge);
     if (health_ == Health::lost && now - health_since_ >= trial_after && now >= barred_until_)
         become(now, Health::trying);
     if (!lives()) return;
@@ -211,6 +212,14 @@ void PathHealth::bar(TimePoint now)
     bar_ = barred_of_late(now) ? std::min<Duration>(bar_ * 2, longest_bar) : Duration{first_bar};
     barred_until_ = now + bar_;
     outages_ = {};
+}
+
+void PathHealth::lift_bar(TimePoint now, Refuge refuge)
+{
+    if (refuge != Refuge::none)
+        refuge_at_ = now;
+    else if (!lives() && now < barred_until_ && now - refuge_at_ >= bar_without_refuge)
+        barred_until_ = now;
 }
 
 void PathHealth::lose(TimePoint now)

@@ -60,6 +60,7 @@ public:
     static constexpr Duration outage_again = 2500ms;
     static constexpr Duration first_bar = 2s;
     static constexpr Duration longest_bar = 30s;
+    static constexpr Duration bar_without_refuge = 300ms; ///< then a bad path is better than none
     static constexpr double poor_loss = 0.05;
     static constexpr Duration poor_rtt = 150ms; ///< beyond twice the least round trip of late
     /// More patience with a path over which data still comes in, and where the refuge is idle.
@@ -132,6 +133,7 @@ private:
     /// It was barred, and not long ago: it has no second chance.
     [[nodiscard]] bool barred_of_late(TimePoint now) const;
     void bar(TimePoint now);
+    void lift_bar(TimePoint now, Refuge refuge);
     void lose(TimePoint now);
     void measure(TimePoint now, Duration sample);
     void count(bool lost);
@@ -156,6 +158,7 @@ private:
     bool fell_silent_ = false; ///< since the last echo
     Duration bar_{};           ///< the latest; 0: none yet
     TimePoint barred_until_{}; ///< no echo revives it, no subflow is made again
+    TimePoint refuge_at_{};    ///< when another path was last known to work
     int echoes_in_a_row_ = 0;  ///< since the last probe that had none
     Duration silence_{};       ///< the longest since the path was called lost
     TimePoint outage_ended_at_{};

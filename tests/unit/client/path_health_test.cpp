@@ -328,6 +328,21 @@ TEST_CASE("a path that flaps is given up for a while, and sooner the next time")
     }
 }
 
+TEST_CASE("a path that is given up for its flapping is taken again when no other works any more")
+{
+    Path path;
+    path.run(5s);
+    for (int i = 0; i < PathHealth::outages_to_bar; ++i) {
+        path.cut();
+        path.run(200ms);
+        path.works = true;
+        path.run(200ms);
+    }
+    REQUIRE(path.health.health() == Health::lost);
+    path.refuge = Refuge::none;
+    CHECK(path.until(Health::good) <= 900ms);
+}
+
 TEST_CASE("outages that are far apart, or hold back what is on the way, are no flapping")
 {
     for (const bool holds : {false, true}) {
