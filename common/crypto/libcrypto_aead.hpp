@@ -32,7 +32,7 @@ public:
     /// Ends the program without memory.
     LibcryptoAead(Cipher cipher, const Secret<32>& key) noexcept;
 
-    /// `out` has the size of the segments and the tag. Segments are not copied first.
+    /// `out` has the size of the segments and the tag. Only short segments are copied first.
     void seal(const AeadNonce& nonce, Bytes associated, std::span<const Bytes> segments,
               MutBytes out) const noexcept;
     /// `sealed` has a tag at least. False: not authentic.
