@@ -3,6 +3,7 @@
 #include "client/reload.hpp"
 #include "client/status.hpp"
 #include "common/admin/confinement.hpp"
+#include "common/admin/crypto_choice.hpp"
 #include "common/admin/host_check.hpp"
 #include "common/crypto/key_file.hpp"
 #include "common/sys/subflow_binding.hpp"
@@ -102,7 +103,7 @@ ExitCode ClientInstance::run(StartReporter& reporter, StateFile& state)
     auto host = HostSetup::open(config_, state);
     if (!host) return give_up(host.error());
     UsageFile usage{loop, config_.daemon.kept_file};
-    Client client{loop, config_, identity_, *host, usage, reporter};
+    Client client{loop, config_, identity_, choose_makers(), *host, usage, reporter};
     const auto control = DaemonControl::open(
         loop, config_.daemon.control_socket,
         {.status = [&] { return client_status(client.view()); },
