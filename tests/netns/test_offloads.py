@@ -13,6 +13,7 @@ from tunnel import ROOT, SERVER_INNER4, SERVER_INNER6, Tunnel, binaries
 
 from checksums import Checker, remainder
 from datagrams import Conversation, icmp_error
+from topology import FORWARDING_SYSCTLS
 
 CHECKSUMS = ROOT / "tests" / "lab" / "checksums.py"
 LAN_NETWORKS = ["10.90.0.0/24", "fd71:90::/64"]
@@ -56,6 +57,7 @@ MESSAGES = (*[SUPER_PACKET] * 10, {"length": 4000}, {"length": 20000})  # the la
 # DSCP in the upper six bits (CS0, AF11, EF), each with all of ECN.
 TRAFFIC_CLASSES = [dscp | ecn for dscp in (0, 0x28, 0xB8) for ecn in range(4)]
 
+NO_FORWARDING = dict.fromkeys(FORWARDING_SYSCTLS, "0")
 SMALL_MTU = 1300
 MARK_CE = """table inet marks {
     chain forward {
@@ -292,6 +294,20 @@ class Offloads(unittest.TestCase):
         for role, _ in HOSTS:
             for family in ("-4", "-6"):
                 self.lab.run(role, ["ip", family, "route", "flush", "cache"])
+
+    def test_check_tells_that_packets_of_the_lan_are_not_put_together(self):
+        told = r"(?m)^warning: .*receive offload is off on lan0"
+        hint = "hint: ethtool -K lan0 gro on"
+        self.set_state("all on")
+        self.assertNotIn("receive offload", self.tunnel.client.verb("check").stderr)
+        self.set_state("all off")
+        done = self.tunnel.client.verb("check")
+        self.assertRegex(done.stderr, told)
+        self.assertIn(hint, done.stderr)
+        self.assertEqual(done.stderr.count("receive offload"), 1, "not of uplinks and TUN")
+        self.lab.sysctl("client", NO_FORWARDING)
+        self.addCleanup(self.lab.sysctl, "client", FORWARDING_SYSCTLS)
+        self.assertNotIn("receive offload", self.tunnel.client.verb("check").stderr)
 
     @unittest.skipIf("BRAID_SANITIZED" in os.environ, "a sanitizer must be loaded first")
     def test_a_kernel_that_takes_no_udp_super_packets_gets_datagrams(self):
