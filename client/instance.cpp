@@ -1,5 +1,6 @@
 #include "client/instance.hpp"
 
+#include "client/lan_side.hpp"
 #include "client/reload.hpp"
 #include "client/status.hpp"
 #include "common/admin/confinement.hpp"
@@ -27,6 +28,14 @@ Error subflows_unbound()
             "this kernel does not bind subflows to devices (Linux before 6.12): they are routed by "
             "source address",
             "nothing is to be done; see `ip rule`, preference 8683"};
+}
+
+Error receive_offload_is_off(const std::string& interface)
+{
+    return {std::make_error_code(std::errc::not_supported),
+            "generic receive offload is off on " + interface +
+                ": what it forwards goes through the tunnel packet by packet, which is slower",
+            "ethtool -K " + interface + " gro on"};
 }
 
 Error needs_restart(const std::vector<std::string>& keys)
@@ -66,6 +75,9 @@ std::vector<Finding> ClientInstance::check()
     const bool automatic = config_.source_rules == SourceRulesUse::automatic;
     if (automatic && try_subflow_binding() == SubflowBinding::ignored)
         findings.push_back({ExitCode::ok, subflows_unbound()});
+    const auto singly = lan_without_receive_offload(config_);
+    for (const std::string& interface : singly ? *singly : std::vector<std::string>{})
+        findings.push_back({ExitCode::ok, receive_offload_is_off(interface)});
     if (const auto kept = check_kept(config_.daemon); !kept)
         findings.push_back({ExitCode::ok, fail(kept.error(), "data counts are not kept").value()});
     return findings;
