@@ -18,6 +18,7 @@
 #include "common/admin/daemon_control.hpp"
 #include "common/admin/program.hpp"
 #include "common/base/log.hpp"
+#include "common/crypto/aead_makers.hpp"
 #include "common/session/session.hpp"
 #include "common/session/tun_port.hpp"
 
@@ -50,8 +51,10 @@ public:
     /// What an outside observer may know, for status.
     struct View {
         const ClientConfig& config;
-        bool established = false; ///< the session is up and has a lane
-        bool was_up = false;      ///< it has been before
+        AeadMakers makers;
+        std::optional<Cipher> cipher; ///< of the lane
+        bool established = false;     ///< the session is up and has a lane
+        bool was_up = false;          ///< it has been before
         bool mptcp = false;
         const TunnelConfig& tunnel;
         std::optional<Target> via; ///< of the lane's first subflow
@@ -68,8 +71,8 @@ public:
     };
 
     /// References outlive the client.
-    Client(Loop& loop, const ClientConfig& config, const Identity& identity, HostSetup& host,
-           UsageFile& usage, StartReporter& reporter);
+    Client(Loop& loop, const ClientConfig& config, const Identity& identity, AeadMakers makers,
+           HostSetup& host, UsageFile& usage, StartReporter& reporter);
 
     /// Opens what it needs from the kernel and begins to connect.
     [[nodiscard]] Status open();
@@ -123,6 +126,7 @@ private:
     Loop& loop_;
     ClientConfig config_;
     const Identity& identity_;
+    AeadMakers makers_;
     HostSetup& host_;
     UsageFile& usage_;
     StartReporter& reporter_;

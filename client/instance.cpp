@@ -1,8 +1,10 @@
 #include "client/instance.hpp"
 
+#include "client/lan_side.hpp"
 #include "client/reload.hpp"
 #include "client/status.hpp"
 #include "common/admin/confinement.hpp"
+#include "common/admin/crypto_choice.hpp"
 #include "common/admin/host_check.hpp"
 #include "common/crypto/key_file.hpp"
 #include "common/sys/subflow_binding.hpp"
@@ -26,6 +28,14 @@ Error subflows_unbound()
             "this kernel does not bind subflows to devices (Linux before 6.12): they are routed by "
             "source address",
             "nothing is to be done; see `ip rule`, preference 8683"};
+}
+
+Error receive_offload_is_off(const std::string& interface)
+{
+    return {std::make_error_code(std::errc::not_supported),
+            "generic receive offload is off on " + interface +
+                ": what it forwards goes through the tunnel packet by packet, which is slower",
+            "ethtool -K " + interface + " gro on"};
 }
 
 Error needs_restart(const std::vector<std::string>& keys)
@@ -65,6 +75,9 @@ std::vector<Finding> ClientInstance::check()
     const bool automatic = config_.source_rules == SourceRulesUse::automatic;
     if (automatic && try_subflow_binding() == SubflowBinding::ignored)
         findings.push_back({ExitCode::ok, subflows_unbound()});
+    const auto singly = lan_without_receive_offload(config_);
+    for (const std::string& interface : singly ? *singly : std::vector<std::string>{})
+        findings.push_back({ExitCode::ok, receive_offload_is_off(interface)});
     if (const auto kept = check_kept(config_.daemon); !kept)
         findings.push_back({ExitCode::ok, fail(kept.error(), "data counts are not kept").value()});
     return findings;
@@ -102,7 +115,7 @@ ExitCode ClientInstance::run(StartReporter& reporter, StateFile& state)
     auto host = HostSetup::open(config_, state);
     if (!host) return give_up(host.error());
     UsageFile usage{loop, config_.daemon.kept_file};
-    Client client{loop, config_, identity_, *host, usage, reporter};
+    Client client{loop, config_, identity_, choose_makers(), *host, usage, reporter};
     const auto control = DaemonControl::open(
         loop, config_.daemon.control_socket,
         {.status = [&] { return client_status(client.view()); },

@@ -3,6 +3,7 @@
 #include "client/uplink_rank.hpp"
 #include "client/uplink_state.hpp"
 #include "client/usage_status.hpp"
+#include "common/admin/crypto_choice.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -152,6 +153,8 @@ json client_status(const Client::View& view)
                 {"server", server},
                 {"tun", tun_status(view)},
                 {"mptcp", view.mptcp},
+                {"cipher", view.cipher ? json(name(*view.cipher)) : json()},
+                {"crypto", crypto_status(view.makers)},
                 {"policy", name_of(view.config.policy)},
                 {"uplinks", std::move(uplinks)},
                 {"lanes", view.session && view.session->lane() ? json::array({lane_status(view)})

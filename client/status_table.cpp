@@ -23,6 +23,7 @@ std::string summary(const json& status)
                              plain_text(member(tun, "addresses")) + ", mtu " +
                              plain_text(member(tun, "mtu"))});
     table.add({"mptcp", plain_text(member(status, "mptcp"))});
+    table.add({"crypto", crypto_text(member(status, "crypto"), member(status, "cipher"))});
     table.add({"policy", plain_text(member(status, "policy"))});
     if (const auto& error = member(status, "last_error"); !error.is_null())
         table.add({"last error", plain_text(error)});

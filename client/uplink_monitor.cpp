@@ -25,6 +25,21 @@ Status dump_into(Netlink& commands, LinkTable& table, std::uint16_t type, std::u
 
 } // namespace
 
+Result<LinkTable> list_links(Netlink& commands)
+{
+    LinkTable table;
+    const std::pair<std::uint16_t, std::uint8_t> lists[] = {{RTM_GETLINK, AF_UNSPEC},
+                                                            {RTM_GETADDR, AF_UNSPEC},
+                                                            {RTM_GETROUTE, AF_INET},
+                                                            {RTM_GETROUTE, AF_INET6}};
+    for (const auto& [type, family] : lists) {
+        if (auto dumped = dump_into(commands, table, type, family); !dumped)
+            return fail(dumped.error());
+    }
+    (void)table.take_doubt();
+    return table;
+}
+
 UplinkMonitor::UplinkMonitor(Private, Loop& loop, Netlink events, Netlink commands,
                              UplinkSelection selection, OnChange on_change)
     : events_(std::move(events)),
@@ -61,15 +76,9 @@ void UplinkMonitor::select(UplinkSelection selection)
 
 Status UplinkMonitor::dump()
 {
-    LinkTable fresh;
-    const std::pair<std::uint16_t, std::uint8_t> lists[] = {{RTM_GETLINK, AF_UNSPEC},
-                                                            {RTM_GETADDR, AF_UNSPEC},
-                                                            {RTM_GETROUTE, AF_INET},
-                                                            {RTM_GETROUTE, AF_INET6}};
-    for (const auto& [type, family] : lists)
-        if (auto dumped = dump_into(commands_, fresh, type, family); !dumped) return dumped;
-    (void)fresh.take_doubt();
-    table_ = std::move(fresh);
+    auto fresh = list_links(commands_);
+    if (!fresh) return fail(fresh.error());
+    table_ = std::move(*fresh);
     return {};
 }
 

@@ -13,6 +13,9 @@
 
 namespace braid {
 
+/// What the host has now. `commands` is a socket of NETLINK_ROUTE. Errors: of Netlink::request.
+[[nodiscard]] Result<LinkTable> list_links(Netlink& commands);
+
 /// Keeps a LinkTable true while the loop runs and reports every change of the uplinks at once.
 class UplinkMonitor {
     struct Private {}; ///< open() is the only way to make one

@@ -2,6 +2,7 @@
 
 #include "common/admin/confinement.hpp"
 #include "common/admin/control_socket.hpp"
+#include "common/admin/crypto_choice.hpp"
 #include "common/admin/host_check.hpp"
 #include "common/crypto/key_file.hpp"
 #include "common/sys/mptcp.hpp"
@@ -64,7 +65,7 @@ ExitCode ServerInstance::run(StartReporter& reporter, StateFile& state)
     Loop loop;
     auto tun = set_up_host(config_, state);
     if (!tun) return give_up(tun.error());
-    Server server{loop, config_, identity_, *tun};
+    Server server{loop, config_, identity_, choose_makers(), *tun};
     const auto control =
         DaemonControl::open(loop, config_.daemon.control_socket,
                             {.status = [&] { return server_status(config_, server, loop.now()); },

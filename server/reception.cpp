@@ -78,7 +78,7 @@ Result<Reception::Step> Reception::join(Bytes unit)
 void Reception::expect(Who who, Cipher cipher, LaneSecrets secrets)
 {
     auto probe = ProbeKeys::of(secrets);
-    auto keys = Lane::Keys::of_server(cipher, std::move(secrets));
+    auto keys = Lane::Keys::of_server(cipher, host_.maker_of(cipher), std::move(secrets));
     pending_.emplace(Admission{std::move(who), std::move(keys.sealer), std::move(keys.opener),
                                std::move(probe)});
 }

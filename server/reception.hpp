@@ -55,6 +55,8 @@ public:
         [[nodiscard]] virtual bool allows_handshake() = 0;
         /// See FindClient.
         [[nodiscard]] virtual const PresharedKey* find_client(const PublicKey& key) = 0;
+        /// Whose code is to run the cipher.
+        [[nodiscard]] virtual AeadMaker maker_of(Cipher cipher) = 0;
         /// See JoinTable::join.
         [[nodiscard]] virtual Result<JoinedLane> join(Bytes unit, MutBytes out) = 0;
     };

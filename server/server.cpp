@@ -34,10 +34,12 @@ HandshakeRate::Key random_key()
 
 } // namespace
 
-Server::Server(Loop& loop, const ServerConfig& config, const Identity& identity, Tun& tun)
+Server::Server(Loop& loop, const ServerConfig& config, const Identity& identity, AeadMakers makers,
+               Tun& tun)
     : loop_(loop),
       config_(config),
       identity_(identity),
+      makers_(makers),
       table_(config.peers),
       handshake_rate_({.per_source = config.limits.handshakes_per_second_per_source,
                        .total = config.limits.handshakes_per_second},

@@ -1,5 +1,6 @@
 #include "server/status.hpp"
 
+#include "common/admin/crypto_choice.hpp"
 #include "common/sys/mptcp.hpp"
 
 #include <chrono>
@@ -36,6 +37,7 @@ json peer_status(const Server::Peer& peer, TimePoint now)
             {"addresses", std::move(addresses)},
             {"endpoints", endpoints_of(peer)},
             {"mptcp", peer.lane() && mptcp::is_mptcp(peer.lane()->fd())},
+            {"cipher", peer.lane() ? json(name(peer.lane()->cipher())) : json()},
             {"software", peer.software},
             {"tx_bytes", peer.tx_bytes + carried.bytes_sent},
             {"rx_bytes", peer.rx_bytes + carried.bytes_received},
@@ -63,6 +65,7 @@ json server_status(const ServerConfig& config, const Server& server, TimePoint n
             {"listen", std::move(listen)},
             {"tun", {{"name", config.tun.name}, {"addresses", addresses}, {"mtu", config.tun.mtu}}},
             {"mptcp", mptcp::available()},
+            {"crypto", crypto_status(server.makers())},
             {"peers", std::move(peers)},
             {"refused_connections", server.counters().refused},
             {"turned_away_connections", server.counters().turned_away},

@@ -16,6 +16,7 @@ std::string summary(const json& status)
     table.add({"tunnel", plain_text(member(tun, "name")) + ": " +
                              plain_text(member(tun, "addresses")) + ", mtu " +
                              plain_text(member(tun, "mtu"))});
+    table.add({"crypto", crypto_text(member(status, "crypto"), nullptr)});
     if (const auto& privileges = member(status, "privileges"); !privileges.is_null())
         table.add({"privileges", privileges_text(privileges)});
     return table.text();
@@ -24,12 +25,13 @@ std::string summary(const json& status)
 std::string peers(const json& list)
 {
     if (list.empty()) return "\nno peers\n";
-    TextTable table{{"peer", "state", "handshake", "sent", "received", "addresses", "endpoints"}};
+    TextTable table{
+        {"peer", "state", "handshake", "cipher", "sent", "received", "addresses", "endpoints"}};
     for (const auto& peer : list) {
         table.add({plain_text(member(peer, "name")), plain_text(member(peer, "state")),
-                   ago_text(member(peer, "last_handshake_s")), bytes_text(member(peer, "tx_bytes")),
-                   bytes_text(member(peer, "rx_bytes")), plain_text(member(peer, "addresses")),
-                   plain_text(member(peer, "endpoints"))});
+                   ago_text(member(peer, "last_handshake_s")), plain_text(member(peer, "cipher")),
+                   bytes_text(member(peer, "tx_bytes")), bytes_text(member(peer, "rx_bytes")),
+                   plain_text(member(peer, "addresses")), plain_text(member(peer, "endpoints"))});
     }
     return "\n" + table.text();
 }

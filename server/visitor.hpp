@@ -24,6 +24,7 @@ public:
         /// See Reception::Host.
         [[nodiscard]] virtual bool allows_handshake(const Visitor& visitor) = 0;
         [[nodiscard]] virtual const PresharedKey* find_client(const PublicKey& key) = 0;
+        [[nodiscard]] virtual AeadMaker maker_of(Cipher cipher) = 0;
         [[nodiscard]] virtual Result<JoinedLane> join(Bytes unit, MutBytes out) = 0;
         /// The client has proved its key. `received` came behind its confirmation, borrowed from
         /// the visitor. The listener destroys the visitor.
@@ -52,6 +53,7 @@ private:
     {
         return listener_.find_client(key);
     }
+    AeadMaker maker_of(Cipher cipher) override { return listener_.maker_of(cipher); }
     Result<JoinedLane> join(Bytes unit, MutBytes out) override { return listener_.join(unit, out); }
 
     Fd fd_;

@@ -112,6 +112,17 @@ std::string privileges_text(const nlohmann::json& privileges)
     return text;
 }
 
+std::string crypto_text(const nlohmann::json& crypto, const nlohmann::json& cipher)
+{
+    auto all = nlohmann::json::array();
+    if (!crypto.is_object()) return plain_text(all);
+    for (const auto& [key, library] : crypto.items()) {
+        if (cipher.is_null() || cipher == nlohmann::json(key))
+            all.push_back(key + " by " + plain_text(library));
+    }
+    return plain_text(all);
+}
+
 std::string bytes_text(const nlohmann::json& bytes)
 {
     constexpr std::array units{"kB", "MB", "GB", "TB", "PB"};

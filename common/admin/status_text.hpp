@@ -29,6 +29,9 @@ private:
 [[nodiscard]] std::string plain_text(const nlohmann::json& value);
 /// The object `privileges` as "user braid, cap_net_admin, no_new_privs, seccomp".
 [[nodiscard]] std::string privileges_text(const nlohmann::json& privileges);
+/// The object `crypto` as "aes-256-gcm by libcrypto 3.0.17, chacha20-poly1305 by ..."; of a cipher
+/// that is not null only this one.
+[[nodiscard]] std::string crypto_text(const nlohmann::json& crypto, const nlohmann::json& cipher);
 /// Bytes as "999 B", "1.2 kB", "34.5 MB", "1.2 GB" (powers of 1000).
 [[nodiscard]] std::string bytes_text(const nlohmann::json& bytes);
 /// Microseconds as "21.3 ms"; 0 is "-", no sample yet.

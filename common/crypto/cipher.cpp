@@ -2,15 +2,7 @@
 
 #include "common/crypto/aead.hpp"
 
-#include <array>
-
 namespace braid {
-
-namespace {
-
-constexpr std::array best_first{Cipher::aegis256, Cipher::aes256_gcm, Cipher::chacha20_poly1305};
-
-} // namespace
 
 std::string_view name(Cipher cipher) noexcept
 {
@@ -25,21 +17,21 @@ std::string_view name(Cipher cipher) noexcept
 CipherSet CipherSet::supported() noexcept
 {
     CipherSet set;
-    for (const auto cipher : best_first)
+    for (const auto cipher : all_ciphers)
         if (Aead::supported(cipher)) set = set.with(cipher);
     return set;
 }
 
 std::optional<Cipher> choose_cipher(CipherSet offered, CipherSet accepted) noexcept
 {
-    for (const auto cipher : best_first)
+    for (const auto cipher : all_ciphers)
         if (offered.contains(cipher) && accepted.contains(cipher)) return cipher;
     return std::nullopt;
 }
 
 std::optional<Cipher> find_cipher(std::uint8_t number, CipherSet set) noexcept
 {
-    for (const auto cipher : best_first)
+    for (const auto cipher : all_ciphers)
         if (static_cast<std::uint8_t>(cipher) == number && set.contains(cipher)) return cipher;
     return std::nullopt;
 }

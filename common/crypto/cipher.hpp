@@ -1,6 +1,7 @@
 /// The ciphers of records: their names, numbers and sizes, and how two peers agree on one.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -10,6 +11,10 @@ namespace braid {
 
 /// Numbers as on the wire.
 enum class Cipher : std::uint8_t { chacha20_poly1305 = 1, aes256_gcm = 2, aegis256 = 3 };
+
+/// The best first.
+inline constexpr std::array all_ciphers{Cipher::aegis256, Cipher::aes256_gcm,
+                                        Cipher::chacha20_poly1305};
 
 constexpr std::size_t min_tag_size = 16; ///< of the ciphers below, in bytes
 constexpr std::size_t max_tag_size = 32;

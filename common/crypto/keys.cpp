@@ -1,5 +1,7 @@
 #include "common/crypto/keys.hpp"
 
+#include "common/crypto/libcrypto_aead.hpp"
+
 #include <cstring>
 #include <sodium/core.h>
 #include <sodium/crypto_scalarmult_curve25519.h>
@@ -58,6 +60,7 @@ using TextWithNul = Secret<key_text_size + 1>;
 
 Status crypto::init()
 {
+    prepare_libcrypto();
     if (sodium_init() >= 0) return {};
     return fail(std::errc::io_error, "sodium_init: no source of randomness");
 }

@@ -18,8 +18,8 @@
 namespace braid {
 
 namespace crypto {
-/// Prepares libsodium; call once before anything else of common/crypto. Harmless when repeated.
-/// Errors (io_error): the system has no source of randomness.
+/// Prepares libsodium and libcrypto; call once before anything else of common/crypto. Harmless when
+/// repeated. Errors (io_error): the system has no source of randomness.
 [[nodiscard]] Status init();
 } // namespace crypto
 

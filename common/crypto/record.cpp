@@ -25,8 +25,8 @@ namespace {
 
 } // namespace
 
-RecordKey::RecordKey(Cipher cipher, Secret<32> secret, RecordLimits limits)
-    : secret_(std::move(secret)), aead_(cipher, aead_key(cipher, secret_)), limits_(limits)
+RecordKey::RecordKey(Cipher cipher, Secret<32> secret, RecordLimits limits, AeadMaker maker)
+    : secret_(std::move(secret)), aead_(cipher, aead_key(cipher, secret_), maker), limits_(limits)
 {
 }
 
@@ -48,7 +48,7 @@ void RecordKey::count(std::size_t size) noexcept
 
 RecordKey RecordKey::next() const
 {
-    return {aead_.cipher(), derive(secret_, "braid rekey"), limits_};
+    return {aead_.cipher(), derive(secret_, "braid rekey"), limits_, aead_.maker()};
 }
 
 Result<std::size_t> RecordSealer::seal(std::span<const Bytes> segments, MutBytes out)

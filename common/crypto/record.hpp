@@ -24,7 +24,7 @@ struct RecordLimits {
 /// One key of one direction, and how far it has been used.
 class RecordKey {
 public:
-    RecordKey(Cipher cipher, Secret<32> secret, RecordLimits limits);
+    RecordKey(Cipher cipher, Secret<32> secret, RecordLimits limits, AeadMaker maker);
 
     [[nodiscard]] const Aead& aead() const noexcept { return aead_; }
     [[nodiscard]] std::uint64_t nonce() const noexcept { return records_; }
@@ -47,8 +47,9 @@ private:
 /// Seals the records of one direction of one lane.
 class RecordSealer {
 public:
-    RecordSealer(Cipher cipher, Secret<32> secret, RecordLimits limits = {})
-        : key_(cipher, std::move(secret), limits)
+    RecordSealer(Cipher cipher, Secret<32> secret, RecordLimits limits = {},
+                 AeadMaker maker = AeadMaker::libsodium)
+        : key_(cipher, std::move(secret), limits, maker)
     {
     }
 
@@ -79,8 +80,9 @@ private:
 /// Opens the records of one direction of one lane, in the order in which they were sealed.
 class RecordOpener {
 public:
-    RecordOpener(Cipher cipher, Secret<32> secret, RecordLimits limits = {})
-        : key_(cipher, std::move(secret), limits)
+    RecordOpener(Cipher cipher, Secret<32> secret, RecordLimits limits = {},
+                 AeadMaker maker = AeadMaker::libsodium)
+        : key_(cipher, std::move(secret), limits, maker)
     {
     }
 

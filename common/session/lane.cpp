@@ -29,16 +29,16 @@ constexpr auto gate_poll = 1ms;
 
 } // namespace
 
-Lane::Keys Lane::Keys::of_client(Cipher cipher, LaneSecrets secrets)
+Lane::Keys Lane::Keys::of_client(Cipher cipher, AeadMaker maker, LaneSecrets secrets)
 {
-    return {RecordSealer{cipher, std::move(secrets.client_to_server)},
-            RecordOpener{cipher, std::move(secrets.server_to_client)}};
+    return {RecordSealer{cipher, std::move(secrets.client_to_server), {}, maker},
+            RecordOpener{cipher, std::move(secrets.server_to_client), {}, maker}};
 }
 
-Lane::Keys Lane::Keys::of_server(Cipher cipher, LaneSecrets secrets)
+Lane::Keys Lane::Keys::of_server(Cipher cipher, AeadMaker maker, LaneSecrets secrets)
 {
-    return {RecordSealer{cipher, std::move(secrets.server_to_client)},
-            RecordOpener{cipher, std::move(secrets.client_to_server)}};
+    return {RecordSealer{cipher, std::move(secrets.server_to_client), {}, maker},
+            RecordOpener{cipher, std::move(secrets.client_to_server), {}, maker}};
 }
 
 Lane::Counters& Lane::Counters::operator+=(const Counters& other) noexcept

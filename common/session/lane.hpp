@@ -44,8 +44,8 @@ public:
         RecordSealer sealer;
         RecordOpener opener;
 
-        [[nodiscard]] static Keys of_client(Cipher cipher, LaneSecrets secrets);
-        [[nodiscard]] static Keys of_server(Cipher cipher, LaneSecrets secrets);
+        [[nodiscard]] static Keys of_client(Cipher cipher, AeadMaker maker, LaneSecrets secrets);
+        [[nodiscard]] static Keys of_server(Cipher cipher, AeadMaker maker, LaneSecrets secrets);
     };
 
     struct Counters {
@@ -82,6 +82,7 @@ public:
     void close(CloseReason reason);
 
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+    [[nodiscard]] Cipher cipher() const noexcept { return keys_.sealer.cipher(); }
     [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
     [[nodiscard]] std::optional<Duration> rtt() const noexcept { return rtt_; }
     /// When the last byte came out of it.

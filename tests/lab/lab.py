@@ -106,7 +106,6 @@ class Lab:
         """Builds the topology; removes it again when that fails half-way."""
         if os.geteuid() != 0:
             raise LabError("the lab needs root: it makes network namespaces")
-        linkem = find_linkem(self._linkem)
         self._catch_signals()
         try:
             # A signal between making the directory and noting it would leave it behind.
@@ -118,7 +117,7 @@ class Lab:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             atexit.register(self.close)
             self._make_namespaces()
-            self._make_links(linkem)
+            self._make_links()
             self._configure()
         except BaseException:
             self.close()
@@ -181,7 +180,9 @@ class Lab:
             self.sysctl(role, sysctls)
             ip_batch(["link set dev lo up"], self.ns(role))
 
-    def _make_links(self, linkem):
+    def _make_links(self):
+        linkem = find_linkem(self._linkem)
+
         def veth(role, device, peer_role, peer):
             return (f"link add {device} netns {self.ns(role)} type veth "
                     f"peer name {peer} netns {self.ns(peer_role)}")

@@ -22,7 +22,8 @@ class Machine:
     def __enter__(self):
         self._before = cpu_times()
         self._watch = subprocess.Popen(["chrt", "-f", "2", sys.executable, __file__],
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                       start_new_session=True)  # Ctrl-C is not for it
         return self
 
     def __exit__(self, *_):

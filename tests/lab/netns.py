@@ -5,6 +5,7 @@ lives, and names its namespaces <prefix><role>. So the left-overs of a run that 
 told from a run that lives: its lock is free.
 """
 
+import ctypes
 import fcntl
 import os
 import re
@@ -12,12 +13,15 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 RUNS = Path("/run/braid-lab")
 NETNS_DIRECTORY = Path("/run/netns")
 PREFIX = re.compile(r"br\d+(x\d+)?-")
 COMMAND_TIMEOUT_S = 20
+CLONE_NEWNET = 0x40000000
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class LabError(Exception):
@@ -40,6 +44,25 @@ def ip_batch(lines, netns=None):
 
 def exec_argv(netns, argv):
     return ["ip", "netns", "exec", netns, *map(str, argv)]
+
+
+@contextmanager
+def inside(netns):
+    """The calling thread is in a namespace meanwhile: sockets made there belong to it for good."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        target = os.open(NETNS_DIRECTORY / netns, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if LIBC.setns(target, CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), f"setns {netns}")
+        finally:
+            os.close(target)
+        try:
+            yield
+        finally:
+            LIBC.setns(home, CLONE_NEWNET)
+    finally:
+        os.close(home)
 
 
 def signal_group(process, number):

@@ -64,6 +64,8 @@ def add_bulk(parser):
 def add_stream(parser, size):
     parser.add_argument("--interval", type=positive_s, default=0.01, help="such as 10ms")
     parser.add_argument("--size", type=size_bytes, default=size, help="bytes of a message")
+    parser.add_argument("--record", metavar="FILE",
+                        help="write a line for each arrival: number, sent, received (ns)")
 
 
 def add_twoway(commands):
@@ -99,15 +101,13 @@ def parse():
         add_target(stream)
         add_stream(stream, size)
         stream.add_argument("--seconds", type=positive_s, default=5.0)
-        stream.add_argument("--record", metavar="FILE",
-                            help="write a line for each arrival: number, sent, received (ns)")
         stream.set_defaults(function=function)
     pinger = commands.add_parser("ping", help="ICMP echo")
     pinger.add_argument("host")
     pinger.add_argument("--count", type=int, default=5)
     pinger.add_argument("--device", help="leave by this interface")
     add_stream(pinger, 56)
-    pinger.set_defaults(function=ping, interval=0.2, record=None)
+    pinger.set_defaults(function=ping, interval=0.2)
 
     add_twoway(commands)
 

@@ -1,36 +1,26 @@
 """Numbered UDP packets between two namespaces, timed by the kernel: what linkem_test.py measures
 with. The receiver's time is the kernel's receive stamp, so a late reader does not spoil it."""
 
-import ctypes
-import os
 import socket
 import struct
 import threading
 import time
 from dataclasses import dataclass
 
-CLONE_NEWNET = 0x40000000
+from netns import inside
+
 UDP_SEGMENT = 103  # linux/udp.h
 SO_TIMESTAMPNS = 35  # asm-generic/socket.h; the stamp is a timespec of CLOCK_REALTIME
 SO_RCVBUFFORCE = 33
 IP_UDP_HEADERS = 28
 MAX_BURST = 40  # packets handed to the kernel at once: a super-packet stays below 64 KiB
 HEADER = struct.Struct("!QQ")  # number, sent (ns)
-LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def socket_in(netns, address):
-    """A UDP socket bound in a namespace; the calling thread is back in its own afterwards."""
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    target = os.open(f"/run/netns/{netns}", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if LIBC.setns(target, CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), f"setns {netns}")
+    """A UDP socket bound in a namespace."""
+    with inside(netns):
         opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    finally:
-        LIBC.setns(home, CLONE_NEWNET)
-        os.close(home)
-        os.close(target)
     opened.bind((address, 9000))
     opened.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     opened.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)

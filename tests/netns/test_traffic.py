@@ -68,6 +68,12 @@ class EveryKindOfTraffic(unittest.TestCase):
         self.assertEqual(peer["state"], "up")
         self.assertEqual(len(peer["endpoints"]), 2)
 
+    def test_status_names_the_cipher_and_the_library_that_runs_it(self):
+        client, server = self.tunnel.client.status(), self.tunnel.server.status()
+        self.assertEqual(server["peers"][0]["cipher"], client["cipher"])
+        for status in (client, server):
+            self.assertRegex(status["crypto"][client["cipher"]], r"^lib(sodium|crypto) \d+\.\d+")
+
 
 class OverIPv6(EveryKindOfTraffic):
     endpoint = staticmethod(endpoint6)

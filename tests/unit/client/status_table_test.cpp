@@ -11,7 +11,8 @@ TEST_CASE("the client's status is a summary, its uplinks, and its lanes with the
     const auto status = json::parse(R"({
         "schema": 1, "role": "client", "state": "degraded", "server": "203.0.113.5:8684",
         "tun": {"name": "braid0", "addresses": ["10.86.0.2/24", "fd86::2/64"], "mtu": 1500},
-        "mptcp": true, "policy": "aggregate",
+        "mptcp": true, "policy": "aggregate", "cipher": "aes-256-gcm",
+        "crypto": {"aes-256-gcm": "libcrypto 3.0.17", "chacha20-poly1305": "libsodium 1.0.18"},
         "uplinks": [
             {"interface": "wifi", "priority": "primary", "state": "active", "since_s": 12.34,
              "reason": "carries traffic", "address": "192.168.1.5", "rtt_us": 21349,
@@ -31,6 +32,7 @@ state   degraded
 server  203.0.113.5:8684
 tunnel  braid0: 10.86.0.2/24, fd86::2/64, mtu 1500
 mptcp   yes
+crypto  aes-256-gcm by libcrypto 3.0.17
 policy  aggregate
 
 uplink  priority  state   for    rtt      loss   share  sent    received  reason
@@ -93,6 +95,7 @@ state   -
 server  -
 tunnel  -: -, mtu -
 mptcp   -
+crypto  -
 policy  -
 
 uplink  priority  state  for  rtt  loss  share  sent  received  reason

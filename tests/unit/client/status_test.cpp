@@ -52,6 +52,8 @@ struct Fixture {
     [[nodiscard]] json status() const
     {
         return client_status({.config = config,
+                              .makers = {},
+                              .cipher = cipher,
                               .established = established,
                               .was_up = was_up,
                               .mptcp = mptcp,
@@ -93,6 +95,7 @@ struct Fixture {
     std::vector<SubflowView> flows;
     std::optional<Target> via;
     std::string last_error;
+    std::optional<Cipher> cipher;
     bool established = false;
     bool was_up = false;
     bool mptcp = false;
@@ -303,10 +306,11 @@ TEST_CASE("before the first session there is a whole status")
     CHECK(status.at("pid").is_number());
     status.erase("pid");
     status.erase("version");
+    status.erase("crypto"); // as this host has it
     CHECK(status == json::parse(R"({
         "schema": 1, "role": "client", "state": "connecting", "server": "vpn.example.org:8684",
         "tun": {"name": "braid0", "addresses": ["10.86.0.2/24", "fd86::2/64"], "mtu": 1400},
-        "mptcp": false, "policy": "aggregate", "uplinks": [], "lanes": [],
+        "mptcp": false, "cipher": null, "policy": "aggregate", "uplinks": [], "lanes": [],
         "dropped_packets": {"queue_full": 0, "unreadable": 0, "refused": 0, "undelivered": 0}})"));
 }
 
@@ -315,6 +319,15 @@ TEST_CASE("the server is the address in use when there is one")
     Fixture fixture;
     fixture.via = Target{.interface = "wifi", .remote = endpoint("203.0.113.5:8684")};
     CHECK(fixture.status().at("server") == "203.0.113.5:8684");
+}
+
+TEST_CASE("the cipher is that of the lane, and each cipher has a library")
+{
+    Fixture fixture;
+    fixture.cipher = Cipher::chacha20_poly1305;
+    CHECK(fixture.status().at("cipher") == "chacha20-poly1305");
+    const std::string library = fixture.status().at("crypto").at("chacha20-poly1305");
+    CHECK(library.starts_with("libsodium "));
 }
 
 TEST_CASE("the last error is shown while there is one")

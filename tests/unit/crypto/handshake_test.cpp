@@ -2,6 +2,7 @@
 
 #include "common/crypto/record.hpp"
 #include "tests/unit/crypto/handshake_ends.hpp"
+#include "tests/unit/crypto/made_ciphers.hpp"
 #include "tests/unit/crypto/vector_file.hpp"
 
 #include <algorithm>
@@ -17,6 +18,8 @@ using namespace braid::test;
 
 namespace {
 
+constexpr MadeCipher chacha{Cipher::chacha20_poly1305, AeadMaker::libsodium};
+
 /// Gives out prepared bytes, one request after the other.
 [[nodiscard]] FillRandom prepared(std::vector<std::byte> bytes)
 {
@@ -26,18 +29,19 @@ namespace {
     };
 }
 
-[[nodiscard]] std::vector<std::byte> seal(Secret<32> key, std::string_view text)
+[[nodiscard]] std::vector<std::byte> seal(Secret<32> key, std::string_view text,
+                                          MadeCipher made = chacha)
 {
-    RecordSealer sealer{Cipher::chacha20_poly1305, std::move(key)};
+    RecordSealer sealer{made.cipher, std::move(key), {}, made.maker};
     std::vector<std::byte> out(text.size() + sealer.overhead());
     const std::array segments{as_bytes(text)};
     REQUIRE(sealer.seal(segments, out));
     return out;
 }
 
-[[nodiscard]] bool opens(Secret<32> key, std::vector<std::byte> record)
+[[nodiscard]] bool opens(Secret<32> key, std::vector<std::byte> record, MadeCipher made = chacha)
 {
-    return RecordOpener{Cipher::chacha20_poly1305, std::move(key)}.open(record).has_value();
+    return RecordOpener{made.cipher, std::move(key), {}, made.maker}.open(record).has_value();
 }
 
 void check_equal(const HandshakeResult& a, const HandshakeResult& b)
@@ -200,15 +204,19 @@ TEST_CASE("the hello hides the client's key")
     CHECK(std::search(hello.begin(), hello.end(), key.begin(), key.end()) == hello.end());
 }
 
-TEST_CASE("what the keys of one end seal, the other opens")
+TEST_CASE("what the keys of one end seal, the other opens, whoever makes the cipher at either end")
 {
-    const Ends ends;
-    auto client = ends.client_side();
-    auto given = answer(ends, hello_of(client));
-    auto got = client.on_reply(given.unit);
-    REQUIRE(got);
-    CHECK(opens(std::move(given.result.client_to_server),
-                seal(std::move(got->client_to_server), "up")));
-    CHECK(opens(std::move(got->server_to_client),
-                seal(std::move(given.result.server_to_client), "down")));
+    for (const auto& made : made_ciphers()) {
+        CAPTURE(made.text());
+        const MadeCipher other{made.cipher, AeadMaker::libsodium};
+        const Ends ends;
+        auto client = ends.client_side();
+        auto given = answer(ends, hello_of(client));
+        auto got = client.on_reply(given.unit);
+        REQUIRE(got);
+        CHECK(opens(std::move(given.result.client_to_server),
+                    seal(std::move(got->client_to_server), "up", made), other));
+        CHECK(opens(std::move(got->server_to_client),
+                    seal(std::move(given.result.server_to_client), "down", other), made));
+    }
 }

@@ -1,6 +1,6 @@
 #include "common/crypto/noise.hpp"
 
-#include "common/crypto/aead.hpp"
+#include "common/crypto/aead_makers.hpp"
 #include "tests/unit/crypto/vector_file.hpp"
 
 #include <array>
@@ -26,12 +26,13 @@ void append_sealed(NoiseState& noise, Bytes plaintext, std::vector<std::byte>& m
     message.insert(message.end(), sealed.begin(), sealed.end());
 }
 
-[[nodiscard]] std::vector<std::byte> transport(const Secret<32>& key, std::uint64_t nonce,
+[[nodiscard]] std::vector<std::byte> transport(AeadMaker maker, const Secret<32>& key,
+                                               std::uint64_t nonce,
                                                const std::vector<std::byte>& payload)
 {
     std::vector<std::byte> out(payload.size() + noise_tag_size);
     const std::array segments{Bytes{payload}};
-    const Aead aead{Cipher::chacha20_poly1305, key};
+    const Aead aead{Cipher::chacha20_poly1305, key, maker};
     CHECK(aead.seal(nonce, {}, segments, out) == out.size());
     return out;
 }
@@ -67,10 +68,16 @@ TEST_CASE("IKpsk2 gives the messages of another implementation's published vecto
     CHECK(message == v["message_1"]);
 
     const auto keys = noise.split();
-    CHECK(transport(keys.initiator_to_responder, 0, v["payload_2"]) == v["message_2"]);
-    CHECK(transport(keys.responder_to_initiator, 0, v["payload_3"]) == v["message_3"]);
-    CHECK(transport(keys.initiator_to_responder, 1, v["payload_4"]) == v["message_4"]);
-    CHECK(transport(keys.responder_to_initiator, 1, v["payload_5"]) == v["message_5"]);
+    const auto& up = keys.initiator_to_responder;
+    const auto& down = keys.responder_to_initiator;
+    for (const auto maker : all_makers) {
+        if (!Aead::supported(Cipher::chacha20_poly1305, maker)) continue;
+        CAPTURE(library_of(maker));
+        CHECK(transport(maker, up, 0, v["payload_2"]) == v["message_2"]);
+        CHECK(transport(maker, down, 0, v["payload_3"]) == v["message_3"]);
+        CHECK(transport(maker, up, 1, v["payload_4"]) == v["message_4"]);
+        CHECK(transport(maker, down, 1, v["payload_5"]) == v["message_5"]);
+    }
 }
 
 TEST_CASE("a message that is not authentic leaves the state as it was")

@@ -1,5 +1,6 @@
 #include "common/crypto/record.hpp"
 
+#include "tests/unit/crypto/made_ciphers.hpp"
 #include "tests/unit/crypto/vector_file.hpp"
 
 #include <algorithm>
@@ -42,23 +43,60 @@ struct Direction {
     RecordSealer sealer;
     RecordOpener opener;
 
-    explicit Direction(RecordLimits limits = {}, Cipher cipher = Cipher::chacha20_poly1305)
-        : sealer(cipher, Secret<32>{}, limits), opener(cipher, Secret<32>{}, limits)
+    explicit Direction(RecordLimits limits = {},
+                       MadeCipher made = {Cipher::chacha20_poly1305, AeadMaker::libsodium})
+        : sealer(made.cipher, Secret<32>{}, limits, made.maker),
+          opener(made.cipher, Secret<32>{}, limits, made.maker)
     {
     }
+    explicit Direction(MadeCipher made) : Direction(RecordLimits{}, made) {}
 };
 
-[[nodiscard]] std::vector<Cipher> ciphers()
+/// Those that can make the records of these vectors.
+[[nodiscard]] std::vector<MadeCipher> made_of(const VectorFile& vectors)
 {
-    std::vector<Cipher> all;
-    for (const auto cipher : {Cipher::chacha20_poly1305, Cipher::aes256_gcm, Cipher::aegis256})
-        if (Aead::supported(cipher)) all.push_back(cipher);
-    return all;
+    auto made = made_ciphers();
+    std::erase_if(made, [&](const MadeCipher& each) {
+        return static_cast<std::uint8_t>(each.cipher) != vectors.byte("cipher");
+    });
+    return made;
 }
 
-[[nodiscard]] bool usable(const VectorFile& vectors)
+void check_vectors(const VectorFile& v, const MadeCipher& made)
 {
-    return find_cipher(vectors.byte("cipher"), CipherSet::supported()).has_value();
+    CAPTURE(made.text());
+    RecordSealer sealer{made.cipher, v.secret("secret"), {}, made.maker};
+    RecordOpener opener{made.cipher, v.secret("secret"), {}, made.maker};
+    for (int i = 0; i < 5; ++i) {
+        CAPTURE(i);
+        if (i == 3) sealer.rekey();
+        const auto& plaintext = v["plaintext_" + std::to_string(i)];
+        auto unit = seal(sealer, plaintext);
+        CHECK(unit == v["record_" + std::to_string(i)]);
+        const auto opened = opener.open(unit);
+        REQUIRE(opened);
+        CHECK(std::ranges::equal(*opened, plaintext));
+    }
+}
+
+void check_flipped_bits(const VectorFile& v, const MadeCipher& made)
+{
+    CAPTURE(made.text());
+    for (const std::string which : {"record_0", "record_1"}) {
+        const auto& record = v[which];
+        for (std::size_t bit = 0; bit < record.size() * 8; ++bit) {
+            CAPTURE(bit);
+            RecordOpener opener{made.cipher, v.secret("secret"), {}, made.maker};
+            if (which == "record_1") CHECK(opens(opener, v["record_0"], ""));
+            auto broken = record;
+            broken[bit / 8] ^= std::byte{1} << (bit % 8);
+            const auto opened = opener.open(broken);
+            REQUIRE_FALSE(opened);
+            CHECK(opened.error().code == std::errc::protocol_error);
+            auto good = record;
+            CHECK_FALSE(opener.open(good));
+        }
+    }
 }
 
 } // namespace
@@ -68,37 +106,27 @@ TEST_CASE("records and the change of key match the golden vectors")
     for (const auto& file : record_files) {
         CAPTURE(file);
         const VectorFile v{file};
-        if (!usable(v)) {
+        const auto made = made_of(v);
+        if (made.empty())
             WARN_MESSAGE(false, "this machine or its libsodium does not have the cipher");
-            continue;
-        }
-        const auto cipher = static_cast<Cipher>(v.byte("cipher"));
-        RecordSealer sealer{cipher, v.secret("secret")};
-        RecordOpener opener{cipher, v.secret("secret")};
-        for (int i = 0; i < 5; ++i) {
-            CAPTURE(i);
-            if (i == 3) sealer.rekey();
-            const auto& plaintext = v["plaintext_" + std::to_string(i)];
-            auto unit = seal(sealer, plaintext);
-            CHECK(unit == v["record_" + std::to_string(i)]);
-            const auto opened = opener.open(unit);
-            REQUIRE(opened);
-            CHECK(std::ranges::equal(*opened, plaintext));
-        }
+        for (const auto& each : made) check_vectors(v, each);
     }
 }
 
 TEST_CASE("segments that lie at their place are sealed without a copy")
 {
-    Direction apart;
-    Direction in_place;
-    const auto expected = seal(apart.sealer, "header and payload");
-    std::vector<std::byte> buffer(expected.size());
-    std::ranges::copy(as_bytes("payload"), buffer.begin() + unit_header_size + 11);
-    const std::array segments{as_bytes("header and "),
-                              Bytes{buffer}.subspan(unit_header_size + 11, 7)};
-    REQUIRE(in_place.sealer.seal(segments, buffer));
-    CHECK(buffer == expected);
+    for (const auto& made : made_ciphers()) {
+        CAPTURE(made.text());
+        Direction apart{made};
+        Direction in_place{made};
+        const auto expected = seal(apart.sealer, "header and payload");
+        std::vector<std::byte> buffer(expected.size());
+        std::ranges::copy(as_bytes("payload"), buffer.begin() + unit_header_size + 11);
+        const std::array segments{as_bytes("header and "),
+                                  Bytes{buffer}.subspan(unit_header_size + 11, 7)};
+        REQUIRE(in_place.sealer.seal(segments, buffer));
+        CHECK(buffer == expected);
+    }
 }
 
 TEST_CASE("equal plaintexts give different records")
@@ -112,23 +140,7 @@ TEST_CASE("every flipped bit of a record is refused and ends the lane")
     for (const auto& file : record_files) {
         CAPTURE(file);
         const VectorFile v{file};
-        if (!usable(v)) continue;
-        const auto cipher = static_cast<Cipher>(v.byte("cipher"));
-        for (const std::string which : {"record_0", "record_1"}) {
-            const auto& record = v[which];
-            for (std::size_t bit = 0; bit < record.size() * 8; ++bit) {
-                CAPTURE(bit);
-                RecordOpener opener{cipher, v.secret("secret")};
-                if (which == "record_1") CHECK(opens(opener, v["record_0"], ""));
-                auto broken = record;
-                broken[bit / 8] ^= std::byte{1} << (bit % 8);
-                const auto opened = opener.open(broken);
-                REQUIRE_FALSE(opened);
-                CHECK(opened.error().code == std::errc::protocol_error);
-                auto good = record;
-                CHECK_FALSE(opener.open(good));
-            }
-        }
+        for (const auto& each : made_of(v)) check_flipped_bits(v, each);
     }
 }
 
@@ -190,23 +202,23 @@ TEST_CASE("units of other types are not records")
 
 TEST_CASE("another cipher does not open a record, even with the same secret")
 {
-    for (const auto cipher : ciphers()) {
-        if (cipher == Cipher::chacha20_poly1305) continue;
+    for (const auto& made : made_ciphers()) {
+        if (made.cipher == Cipher::chacha20_poly1305) continue;
         Direction way;
-        RecordOpener opener{cipher, Secret<32>{}};
+        RecordOpener opener{made.cipher, Secret<32>{}, {}, made.maker};
         CHECK_FALSE(opens(opener, seal(way.sealer, "text of more than 16 bytes"), "text"));
     }
 }
 
 TEST_CASE("a record may be empty and as large as the limit, not larger")
 {
-    for (const auto cipher : ciphers()) {
-        CAPTURE(name(cipher));
-        Direction way{{}, cipher};
+    for (const auto& made : made_ciphers()) {
+        CAPTURE(made.text());
+        Direction way{made};
         CHECK(opens(way.opener, seal(way.sealer, ""), ""));
         const std::string most(max_record_plaintext, 'x');
         const auto record = seal(way.sealer, most);
-        CHECK(record.size() == max_record_plaintext + record_overhead(cipher));
+        CHECK(record.size() == max_record_plaintext + record_overhead(made.cipher));
         CHECK(record.size() <= max_unit_size);
         CHECK(opens(way.opener, record, most));
 
@@ -222,12 +234,12 @@ TEST_CASE("a record may be empty and as large as the limit, not larger")
 
 TEST_CASE("a unit that holds no tag of the cipher, or too much for it, is no record")
 {
-    for (const auto cipher : ciphers()) {
-        CAPTURE(name(cipher));
-        for (const std::size_t body :
-             {min_tag_size, tag_size(cipher) - 1, max_record_plaintext + tag_size(cipher) + 1,
-              max_record_plaintext + max_tag_size}) {
-            Direction way{{}, cipher};
+    for (const auto& made : made_ciphers()) {
+        CAPTURE(made.text());
+        for (const std::size_t body : {min_tag_size, tag_size(made.cipher) - 1,
+                                       max_record_plaintext + tag_size(made.cipher) + 1,
+                                       max_record_plaintext + max_tag_size}) {
+            Direction way{made};
             std::vector<std::byte> unit(unit_header_size + body);
             write_unit_header(unit, UnitType::record, body);
             CHECK_FALSE(way.opener.open(unit));
@@ -237,11 +249,14 @@ TEST_CASE("a unit that holds no tag of the cipher, or too much for it, is no rec
 
 TEST_CASE("rekeying needs no agreement and no pause")
 {
-    Direction way;
-    for (int i = 0; i < 10; ++i) {
-        CHECK(opens(way.opener, seal(way.sealer, "old"), "old"));
-        way.sealer.rekey();
-        CHECK(opens(way.opener, seal(way.sealer, "new"), "new"));
+    for (const auto& made : made_ciphers()) {
+        CAPTURE(made.text());
+        Direction way{made};
+        for (int i = 0; i < 10; ++i) {
+            CHECK(opens(way.opener, seal(way.sealer, "old"), "old"));
+            way.sealer.rekey();
+            CHECK(opens(way.opener, seal(way.sealer, "new"), "new"));
+        }
     }
 }
 

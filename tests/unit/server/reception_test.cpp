@@ -27,6 +27,7 @@ struct Meeting : Reception::Host {
     {
         return key == client_key.public_key() ? &psk : nullptr;
     }
+    AeadMaker maker_of(Cipher) override { return AeadMaker::libsodium; }
     Result<JoinedLane> join(Bytes unit, MutBytes out) override
     {
         return joins.join(unit, out, TimePoint{});

@@ -62,7 +62,7 @@ struct Fixture {
     ServerConfig config = make_config();
     Server::Identity identity{PrivateKey::generate(), std::vector<PresharedKey>(2)};
     Tun tun = Tun::open("braidtest0").value();
-    Server server{loop, config, identity, tun};
+    Server server{loop, config, identity, AeadMakers{}, tun};
 };
 
 /// The client of the first peer, by hand.
@@ -119,7 +119,7 @@ TEST_CASE("a server without sessions has a whole status")
     const Fixture fixture;
     json status = fixture.status();
     CHECK(status.at("pid").is_number());
-    for (const char* key : {"pid", "version", "mptcp", "peers"}) status.erase(key);
+    for (const char* key : {"pid", "version", "mptcp", "crypto", "peers"}) status.erase(key);
     // The host's own multicast has no peer to go to.
     status.at("dropped_packets").erase("unrouted");
     CHECK(status == json::parse(R"({
@@ -138,7 +138,7 @@ TEST_CASE("a peer that never came is down and was never seen")
     peer.erase("public_key");
     CHECK(peer == json::parse(R"({
         "name": "laptop", "state": "down", "addresses": ["10.86.0.2/32", "192.168.7.0/24"],
-        "endpoints": [], "mptcp": false, "software": "", "tx_bytes": 0, "rx_bytes": 0,
+        "endpoints": [], "mptcp": false, "cipher": null, "software": "", "tx_bytes": 0, "rx_bytes": 0,
         "spoofed_packets": 0, "queue_full_packets": 0, "last_handshake_s": null})"));
 }
 
@@ -148,6 +148,7 @@ TEST_CASE("a peer with a session is up, with its software and its remote end")
     const Client client{fixture};
     const json peer = fixture.peer();
     CHECK(peer.at("software") == "braid test");
+    CHECK(peer.at("cipher").is_string());
     REQUIRE(peer.at("endpoints").size() == 1);
     CHECK(peer.at("endpoints").at(0).get<std::string>().starts_with("127.0.0.1:"));
     CHECK(fixture.status().at("peers").at(1).at("state") == "down");

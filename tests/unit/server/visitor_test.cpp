@@ -30,6 +30,7 @@ struct Visit : Visitor::Listener {
     {
         return known && key == client_key.public_key() ? &psk : nullptr;
     }
+    AeadMaker maker_of(Cipher) override { return AeadMaker::libsodium; }
     Result<JoinedLane> join(Bytes unit, MutBytes out) override
     {
         return joins.join(unit, out, TimePoint{});
