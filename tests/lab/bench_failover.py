@@ -60,27 +60,28 @@ def measure(options, rows):
             columns["kernel"] = PlainColumn(tunnel.lab)
         for row in rows:
             for name, column in columns.items():
-                fill(row, name, column, options.runs)
+                fill(row, name, column, options)
         return list(tunnel.lab.links.values()), columns["braid"].broken
 
 
-def fill(row, name, column, runs):
+def fill(row, name, column, options):
     """All runs of one cell. A run that cannot start is left out, and told as a failure."""
-    for number in range(runs):
-        show_progress(f"{row.fault}, {row.load}, {name}: {number + 1} of {runs}")
+    tries = 1 if options.no_targets else MOST_TRIES
+    for number in range(options.runs):
+        show_progress(f"{row.fault}, {row.load}, {name}: {number + 1} of {options.runs}")
         try:
-            row.cells[name].runs.append(run_undisturbed(row, name, column))
+            row.cells[name].runs.append(run_undisturbed(row, name, column, tries))
         except LabError as error:
             row.failures.append(f"{row.fault}/{row.load}, {name}: {error}")
     column.stop_load()
     show_progress("")
 
 
-def run_undisturbed(row, name, column):
-    """A run during which others left the machine alone; of MOST_TRIES that they did not, the
+def run_undisturbed(row, name, column, tries):
+    """A run during which others left the machine alone; of so many tries that they did not, the
     last. The row's cell counts both."""
     cell = row.cells[name]
-    for left in reversed(range(MOST_TRIES)):
+    for left in reversed(range(tries)):
         with Machine() as machine:
             result = run_fault(column, name, FAULTS[row.fault], row.load)
         if not machine.disturbed:
@@ -151,7 +152,7 @@ def parse():
     parser.add_argument("--uplinks", type=split_names, default=("wifi", "second=wifi"),
                         help="NAME or NAME=PROFILE with commas; the first one fails")
     parser.add_argument("--no-kernel", action="store_true", help="without plain MPTCP beside it")
-    parser.add_argument("--no-targets", action="store_true", help="only print")
+    parser.add_argument("--no-targets", action="store_true", help="only print, runs as they come")
     parser.add_argument("--json", metavar="FILE", help="every run's figures")
     add_parts(parser)
     options = parser.parse_args()

@@ -43,7 +43,7 @@ class FaultCase(unittest.TestCase):
         self.client.wait_active(*(link.device for link in self.lab.links.values()), timeout=REST_S)
         self.stream.settle(REST_S)
 
-    def endure(self, name, bound_s, link=None, held_s=HELD_S):
+    def endure(self, name, bound_s, link=None, held_s=HELD_S, back_s=BACK_S):
         """Lets the stream go through a fault and its end, and asserts what a user is promised."""
         def measure():
             self.setUp()  # for the second time, too
@@ -52,7 +52,7 @@ class FaultCase(unittest.TestCase):
         def check(outcome, ease):
             gap, back = outcome
             self.assertLess(gap, bound_s * ease)
-            self.assertLess(back, BACK_S * ease, "does not carry again")
+            self.assertLess(back, back_s * ease, "does not carry again")
 
         fairly(measure, check)
 

@@ -37,7 +37,9 @@ class RadioFaults(FaultCase):
     """In a tunnel of its own: what is learnt here makes the guard more patient for a while."""
 
     def test_packets_are_lost_in_bursts(self):
-        self.endure("burst_loss", 2 * SILENT_S)  # nobody promises to hide a bad link
+        # Nobody promises to hide a bad link, and one that flaps is left alone for 2 s, each time for
+        # twice as long.
+        self.endure("burst_loss", 2 * SILENT_S, back_s=12)
 
     def test_a_radio_link_stalls_for_a_moment(self):
         self.endure("stall", SILENT_S, held_s=0.3)

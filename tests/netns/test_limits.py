@@ -10,7 +10,7 @@ from machine import fairly
 
 RATE = 2e6  # bit/s, of a link of 30 down and 10 up
 WIFI_GOODPUT = {"download": 46.6, "upload": 18.7}  # Mbit/s inside the tunnel, alone
-SECONDS = 8
+SECONDS = 6
 
 
 class Limits(unittest.TestCase):

@@ -90,7 +90,7 @@ class Uplinks(unittest.TestCase):
         cutter = threading.Thread(target=cut_in_turn)
         cutter.start()
         try:
-            report = self.lab.traffic("client", "download", self.lab.internet4, "5001", "200M",
+            report = self.lab.traffic("client", "download", self.lab.internet4, "5001", "150M",
                                       timeout=180)
         finally:
             done.set()
