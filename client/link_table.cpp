@@ -237,11 +237,12 @@ void LinkTable::on_route(const nlmsghdr& message)
     const bool added = message.nlmsg_type == RTM_NEWROUTE;
     // `ip route replace` reports the new route only: it stands where the old one stood.
     if (added && (message.nlmsg_flags & NLM_F_REPLACE) != 0) std::erase_if(routes_, same_place);
-    for (const auto& [index, gateway] : facts.nexthops) {
+    for (const Nexthop& hop : facts.nexthops) {
         std::erase_if(routes_, [&](const auto& route) {
-            return route.index == index && route.gateway == gateway && same_place(route);
+            return route.index == hop.device && route.gateway == hop.gateway && same_place(route);
         });
-        if (added) routes_.push_back({index, *family, facts.metric, gateway, facts.source});
+        if (added)
+            routes_.push_back({hop.device, *family, facts.metric, hop.gateway, facts.source});
     }
 }
 

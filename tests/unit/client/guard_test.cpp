@@ -253,9 +253,10 @@ TEST_CASE("probes leave by their uplink's device, whatever the routes say")
     }));
     const int first = lab.device_of_server("s1");
     const int second = lab.device_of_server("s2");
-    for (const auto& [source, device] : lab.responder->devices) {
+    for (const auto& sent : lab.responder->devices) {
+        const std::string& source = sent.first;
         CAPTURE(source);
-        CHECK(device == (source == "10.9.1.2" ? first : second));
+        CHECK(sent.second == (source == "10.9.1.2" ? first : second));
     }
 }
 

@@ -210,9 +210,10 @@ TEST_CASE("a slow path is poor until it has been good for a while")
 TEST_CASE("an idle metered path costs less than 1 MB an hour, working or not")
 {
     constexpr double size = 80; // IPv6, UDP and 32 bytes
-    for (const auto& [works, refuge] :
-         {std::pair{true, Refuge::fresh}, std::pair{false, Refuge::fresh},
-          std::pair{false, Refuge::none}}) { // the only uplink
+    for (const auto& kind : {std::pair{true, Refuge::fresh}, std::pair{false, Refuge::fresh},
+                             std::pair{false, Refuge::none}}) { // the only uplink
+        const bool works = kind.first;
+        const Refuge refuge = kind.second;
         Path path{true};
         path.refuge = refuge;
         path.use = PathUse::ready;
