@@ -247,7 +247,7 @@ void Bond::update()
     if (auto reason = why_forsaken(plan); !reason.empty())
         leave(std::errc::network_down, std::move(reason));
     bound_window(plan); // first: a subflow keeps the window that it began with
-    if (driver_) driver_->update(std::move(plan));
+    if (driver_) driver_->update(std::move(plan), is_carried());
 }
 
 void Bond::watch(const std::vector<WantedSubflow>& ways)
@@ -283,6 +283,14 @@ std::string Bond::why_forsaken(const std::vector<WantedSubflow>& plan) const
     return via->health == Health::lost || via->health == Health::trying
                ? "uplink " + via_->interface + " is silent"
                : "";
+}
+
+bool Bond::is_carried() const
+{
+    return std::ranges::any_of(subflows(), [&](const SubflowView& flow) {
+        const auto uplink = std::ranges::find(uplinks_, flow.interface, interface_of);
+        return uplink != uplinks_.end() && may_carry(uplink->health);
+    });
 }
 
 void Bond::leave(std::errc code, std::string reason)

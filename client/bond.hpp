@@ -86,6 +86,8 @@ private:
     /// Why no uplink that may be used carries the lane, if none does: nothing but a new lane moves
     /// to another after a fall-back to plain TCP, and the last subflow is never cut.
     [[nodiscard]] std::string why_forsaken(const std::vector<WantedSubflow>& plan) const;
+    /// Whether any of the lane's subflows is on an uplink that works.
+    [[nodiscard]] bool is_carried() const;
     void leave(std::errc code, std::string reason);
     void feel_pressure();
     void keep_limits();

@@ -96,9 +96,9 @@ void PathControl::note_loss(TimePoint now, const Flow& flow)
     retry_later(now, *attempt);
 }
 
-void PathControl::retry_later(TimePoint now, Attempt& attempt)
+void PathControl::retry_later(TimePoint now, Attempt& attempt) const
 {
-    attempt.delay = attempt.delay == Duration::zero()
+    attempt.delay = attempt.delay == Duration::zero() || !carried_
                         ? first_delay
                         : std::min<Duration>(attempt.delay * 2, longest_delay);
     attempt.state = Attempt::State::waiting;
@@ -219,6 +219,16 @@ void PathControl::closed(TimePoint now, const Address& local, const Address& rem
         if (attempt.state == Attempt::State::trying && attempt.wanted.local == local &&
             attempt.wanted.remote.address == remote)
             retry_later(now, attempt);
+}
+
+void PathControl::set_carried(TimePoint now, bool carried)
+{
+    if (!std::exchange(carried_, carried) || carried) return;
+    for (Attempt& attempt : attempts_) {
+        const TimePoint soonest = std::max(now, attempt.created_at + first_delay);
+        if (attempt.state == Attempt::State::waiting)
+            attempt.again_at = std::min(attempt.again_at, soonest);
+    }
 }
 
 void PathControl::forgive(const std::string& interface)

@@ -35,10 +35,10 @@ struct SetBackup {
 using PathStep = std::variant<CreateSubflow, CutSubflow, SetBackup>;
 
 /// Brings one lane's subflows to the plan: creates what is missing (again after 0.5 s, doubling
-/// to 4 s, when it does not come or goes away by itself), cuts what lost its address or its
-/// link, sets backup flags. Never cuts the last living subflow (but for one whose device was
-/// replaced by another with the same address). When the last one has lost its uplink, what waits
-/// is tried at once.
+/// to 4 s, when it does not come or goes away by itself; every 0.5 s while nothing carries the
+/// lane), cuts what lost its address or its link, sets backup flags. Never cuts the last living
+/// subflow (but for one whose device was replaced by another with the same address). When the last
+/// one has lost its uplink, what waits is tried at once.
 ///
 /// One attempt for each wanted subflow:
 ///   none --wanted--> trying --established--> up --gone by itself--> waiting
@@ -75,6 +75,9 @@ public:
     bool remake(const Address& local);
     /// The same by address id. The one that the server has cut its half of.
     bool remake(std::uint8_t local_id);
+    /// Whether anything that the lane has carries it: a stalled subflow does not. While nothing
+    /// does, what waits is tried every `first_delay`.
+    void set_carried(TimePoint now, bool carried);
     /// The uplink changed for the better (carrier, new address): try again at once.
     void forgive(const std::string& interface);
     /// When the next step may be due without any event; nullopt when nothing is pending.
@@ -112,7 +115,7 @@ private:
     void observe(TimePoint now, const std::vector<mptcp::Subflow>& living);
     [[nodiscard]] Flow adopt(const mptcp::Subflow& subflow);
     void note_loss(TimePoint now, const Flow& flow);
-    static void retry_later(TimePoint now, Attempt& attempt);
+    void retry_later(TimePoint now, Attempt& attempt) const;
     void recognise(const WantedSubflow& wanted);
     void cut_lost(TimePoint now, const std::vector<WantedSubflow>& wanted,
                   std::vector<PathStep>& steps);
@@ -129,6 +132,7 @@ private:
 
     Address initial_;
     bool initial_backup_;
+    bool carried_ = true;
     std::vector<Flow> flows_;
     std::vector<Attempt> attempts_;
     std::map<Address, std::uint8_t> ids_; ///< held by addresses in the kernel's list

@@ -47,8 +47,9 @@ PathDriver::PathDriver(Loop& loop, MptcpPm& pm, int fd, std::uint32_t token, End
     timer_.once(longest_pause);
 }
 
-void PathDriver::update(std::vector<WantedSubflow> wanted)
+void PathDriver::update(std::vector<WantedSubflow> wanted, bool carried)
 {
+    control_.set_carried(loop_.now(), carried);
     for (const auto& each : wanted)
         if (std::ranges::find(wanted_, each) == wanted_.end()) control_.forgive(each.interface);
     wanted_ = std::move(wanted);

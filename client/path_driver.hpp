@@ -27,8 +27,8 @@ public:
     PathDriver(Loop& loop, MptcpPm& pm, int fd, std::uint32_t token, Endpoint initial_local,
                bool initial_backup);
 
-    /// The plan as of now; acts at once.
-    void update(std::vector<WantedSubflow> wanted);
+    /// The plan as of now, and whether anything carries the lane (PathControl); acts at once.
+    void update(std::vector<WantedSubflow> wanted, bool carried = true);
     /// Cuts a subflow whose way works, and makes it again.
     void remake(const Address& local);
     void remake(std::uint8_t local_id);

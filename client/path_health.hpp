@@ -22,6 +22,11 @@ enum class Health : std::uint8_t {
     trying,  ///< was lost, and a subflow may be tried: perhaps only the probes do not pass
 };
 [[nodiscard]] std::string_view name_of(Health health);
+/// Whether traffic may wait there: not where it is silent.
+[[nodiscard]] constexpr bool may_carry(Health health) noexcept
+{
+    return health == Health::unknown || health == Health::good || health == Health::poor;
+}
 
 /// What an uplink is for at the moment: how often it is probed depends on it.
 enum class PathUse : std::uint8_t {

@@ -18,8 +18,7 @@ struct Candidate {
 
 bool works(const Candidate& candidate)
 {
-    return candidate.health != Health::stalled && candidate.health != Health::lost &&
-           candidate.health != Health::trying && !candidate.spent;
+    return may_carry(candidate.health) && !candidate.spent;
 }
 
 bool works_well(const Candidate& candidate)

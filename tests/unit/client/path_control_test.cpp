@@ -166,6 +166,32 @@ TEST_CASE("when the last subflow loses its uplink, what waits is tried at once, 
     CHECK(lane.step_after(1ms).empty());
 }
 
+TEST_CASE("while nothing carries the lane, what waits is tried every half second")
+{
+    Lane lane;
+    CHECK(lane.step() == "+2#1");
+    for (const auto delay : {500ms, 1000ms, 2000ms}) {
+        lane.control.closed(lane.now, wanted(2).local, server.address);
+        CHECK(lane.step_after(delay) == "+2#1");
+    }
+    lane.control.closed(lane.now, wanted(2).local, server.address);
+
+    CHECK(lane.step_after(100ms).empty());
+    lane.control.set_carried(lane.now, false);
+    CHECK(lane.control.due() == lane.now + 400ms); // after the last try
+    CHECK(lane.step_after(399ms).empty());
+    for (int i = 0; i < 10; ++i) {
+        CHECK(lane.step_after(i == 0 ? 1ms : 500ms) == "+2#1");
+        lane.control.closed(lane.now, wanted(2).local, server.address);
+    }
+
+    lane.control.set_carried(lane.now, true);
+    CHECK(lane.step_after(500ms) == "+2#1");
+    lane.control.closed(lane.now, wanted(2).local, server.address);
+    CHECK(lane.step_after(999ms).empty());
+    CHECK(lane.step_after(1ms) == "+2#1");
+}
+
 TEST_CASE("another device with the same address replaces the last subflow in one step")
 {
     Lane lane;
