@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Recomputes the checksums of every packet that arrives at a device: IPv4 headers, TCP, UDP, ICMP
-and ICMPv6, those of fragmented packets too.
+"""Recomputes the checksums of every packet that arrives at an Ethernet device: IPv4 headers, TCP,
+UDP, ICMP and ICMPv6, those of fragmented packets too.
 
     checksums.py DEVICE     says "listening"; at SIGTERM prints one line of JSON
 
@@ -11,6 +11,8 @@ and ICMPv6, those of fragmented packets too.
 | `open` | whose checksum the sending kernel has left to a network card: not looked at |
 | `no_checksum` | UDP over IPv4 without one |
 | `ce`, `cwr` | TCP with CE in the IP header (ECN); with the flag CWR |
+| `cwr_super` | with CWR, and still to be cut into segments |
+| `cwr_once` | of these, told to have CWR in the first segment only (SKB_GSO_TCP_ECN) |
 | `longest` | bytes of the largest |
 | `missed` | that came faster than they were read: neither counted nor looked at |
 """
@@ -27,12 +29,15 @@ from collections import OrderedDict
 SOL_PACKET = 263  # linux/if_packet.h
 PACKET_STATISTICS = 6
 PACKET_AUXDATA = 8
+PACKET_VNET_HDR = 15
 PACKET_IGNORE_OUTGOING = 23
 TP_STATUS_CSUMNOTREADY = 1 << 3
 ETH_P_ALL = 3
 SO_RCVBUFFORCE = 33
 RECEIVE_BUFFER = 128 << 20
-LARGEST = 65535 + 14
+ETHERNET_HEADER, VNET_HEADER = 14, 10
+LARGEST = 65535 + ETHERNET_HEADER + VNET_HEADER
+VNET_GSO_ECN = 0x80  # linux/virtio_net.h
 ANCILLARY = socket.CMSG_SPACE(20)  # struct tpacket_auxdata
 IDLE_S = 0.1
 
@@ -57,15 +62,18 @@ class Checker:
     def __init__(self):
         self.counts = dict.fromkeys(
             ("packets", "tcp", "udp", "icmp", "fragments", "bad", "open", "no_checksum", "ce",
-             "cwr", "longest"), 0)
+             "cwr", "cwr_super", "cwr_once", "longest"), 0)
         self.faults = []
+        self._gso_type = 0  # of the packet that is looked at
         self._incomplete = OrderedDict()
 
     def report(self):
         return {**self.counts, "faults": self.faults}
 
-    def take(self, packet, is_open=False):
-        """Looks at one IP packet, which may have padding behind it."""
+    def take(self, packet, is_open=False, gso_type=0):
+        """Looks at one IP packet, which may have padding behind it. `gso_type`: as in the kernel's
+        virtio-net header."""
+        self._gso_type = gso_type
         version = packet[0] >> 4 if packet else 0
         if version not in (4, 6):
             return
@@ -123,7 +131,7 @@ class Checker:
         self.counts[NAMES[protocol]] += 1
         if protocol == TCP:
             self.counts["ce"] += traffic_class & 3 == CE
-            self.counts["cwr"] += bool(payload[13] & CWR)
+            self._count_cwr(payload)
         if is_open:
             self.counts["open"] += 1
             return
@@ -138,6 +146,12 @@ class Checker:
         elif remainder(pseudo + payload) != 0:
             self._fault(NAMES[protocol], payload)
 
+    def _count_cwr(self, segment):
+        if segment[13] & CWR:
+            self.counts["cwr"] += 1
+            self.counts["cwr_super"] += self._gso_type != 0
+            self.counts["cwr_once"] += bool(self._gso_type & VNET_GSO_ECN)
+
     def _fault(self, what, data):
         self.counts["bad"] += 1
         if len(self.faults) < MOST_FAULTS:
@@ -146,9 +160,10 @@ class Checker:
 
 def open_socket(device):
     # Of no protocol until all is set: else packets of other devices come in first.
-    sniffer = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+    sniffer = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     sniffer.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
     sniffer.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+    sniffer.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
     sniffer.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
     sniffer.bind((device, ETH_P_ALL))
     return sniffer
@@ -162,13 +177,14 @@ def listen(sniffer, checker):
     print("listening", flush=True)
     while True:
         try:
-            packet, auxiliary, _, _ = sniffer.recvmsg(LARGEST, ANCILLARY)
+            frame, auxiliary, _, _ = sniffer.recvmsg(LARGEST, ANCILLARY)
         except TimeoutError:
             if stopping.is_set():
                 return
             continue
         status = struct.unpack_from("I", auxiliary[0][2])[0] if auxiliary else 0
-        checker.take(packet, bool(status & TP_STATUS_CSUMNOTREADY))
+        checker.take(frame[VNET_HEADER + ETHERNET_HEADER:],
+                     bool(status & TP_STATUS_CSUMNOTREADY), frame[1])
 
 
 def main():
