@@ -9,8 +9,6 @@ Exit status: 0 all targets are met, 1 not, or it failed, 5 not permitted, 130 in
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from tunnel import Tunnel  # noqa: E402  (found by the path above)
 import bench_table  # noqa: E402
 from bench_columns import LOADS, PlainColumn, TunnelColumn  # noqa: E402
 from bench_endurance import cuts, false_convictions  # noqa: E402
+from bench_program import run_as_root, show_progress, verdict  # noqa: E402
 from bench_radio import radio  # noqa: E402
 from bench_runs import run_fault  # noqa: E402
 from bench_faults import FAULTS, NO_FAULT  # noqa: E402
@@ -92,12 +91,6 @@ def run_undisturbed(row, name, column, tries):
     return result
 
 
-def show_progress(text):
-    """On a terminal, in one line that the next call replaces."""
-    if sys.stderr.isatty():
-        print(f"\r{text:<70}\r", end="", file=sys.stderr, flush=True)
-
-
 def faults(options):
     """The main table; yields the exit status."""
     rows = wanted_rows(options.fault, options.load)
@@ -112,17 +105,7 @@ def faults(options):
     misses = [miss for row in rows for miss in row.misses()]
     misses += [f"{len(failures)} runs could not be made"] if failures else []
     misses += [f"{broken} inner connections were lost"] if broken else []
-    return verdict(misses, options)
-
-
-def verdict(misses, options):
-    """Tells which targets are missed, and yields the exit status."""
-    if options.no_targets:
-        return 0
-    print()
-    print("\n".join(["Missed:", *(f"  {miss}" for miss in misses)]) if misses
-          else "All targets are met.")
-    return 1 if misses else 0
+    return 0 if options.no_targets else verdict(misses)
 
 
 def add_parts(parser):
@@ -163,22 +146,15 @@ def parse():
     return options
 
 
-def main():
-    options = parse()
-    if os.geteuid() != 0:
-        print("error: it needs root, for network namespaces", file=sys.stderr)
-        return 5
-    try:
-        parts = chosen_parts(options)
-        if not parts:
-            return faults(options)
-        return verdict([miss for part in parts for miss in part(options)], options)
-    except KeyboardInterrupt:
-        return 130
-    except (LabError, OSError, subprocess.SubprocessError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+def measurements(options):
+    """Those that are asked for; yields the exit status."""
+    parts = chosen_parts(options)
+    if not parts:
+        return faults(options)
+    misses = [miss for part in parts for miss in part(options)]
+    return 0 if options.no_targets else verdict(misses)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    wanted = parse()
+    sys.exit(run_as_root(lambda: measurements(wanted)))
