@@ -2,10 +2,11 @@
 """How fast braid is on a cable without limits, beside raw TCP and MPTCP and other tunnels.
 
 Each of --runs runs measures every row of the table once for every column, one column after the
-other, so that noise hits all alike; the table shows medians. Up is from client to server.
+other, so that noise hits all alike; the table shows medians, and below it stand the targets. Up is
+from client to server.
 
-Exit status: 0 measured, 1 something could not be measured, 2 usage, 5 not permitted,
-130 interrupted.
+Exit status: 0 all targets whose figures were measured are met, 1 not, or something could not be
+measured, 2 usage, 5 not permitted, 130 interrupted.
 """
 
 import argparse
@@ -18,20 +19,16 @@ from pathlib import Path
 from throughput_columns import COLUMNS, OpenVpn, missing_programs
 from throughput_steps import GROUPS, Bench, memory
 from throughput_table import Table
+from throughput_targets import judge, targets
 
+from bench_program import complain, run_as_root, show_progress, verdict
 from cable import Cable
 from lab import LabError
 from machine import Machine
 
-PACKAGES = "iperf3 mptcpize openvpn openssl wireguard-go wireguard-tools iproute2"
+PACKAGES = "iperf3 ethtool mptcpize openvpn openssl wireguard-go wireguard-tools iproute2"
 SHAPED_COLUMNS = ("raw-mptcp", "braid")
 CIPHERS = ("AES-256-GCM", "AES-128-GCM", "CHACHA20-POLY1305")
-
-
-def show_progress(text):
-    """On a terminal, in one line that the next call replaces."""
-    if sys.stderr.isatty():
-        print(f"\r{text:<70}\r", end="", file=sys.stderr, flush=True)
 
 
 def start_all(columns):
@@ -84,6 +81,8 @@ def throughput(options):
         try:
             start_all(columns)
             measure_all(options, cable, columns, table)
+            table.about = {name: about for name, column in columns.items()
+                           if (about := column.about())}
         finally:
             for column in columns.values():
                 column.stop()
@@ -91,18 +90,27 @@ def throughput(options):
     if options.json:
         Path(options.json).write_text(json.dumps(
             {"options": vars(options), **table.as_json()}, indent=1))
-    return 1 if table.failures else 0
+    cipher = columns["braid"].cipher if "braid" in columns else None
+    return outcome(options, table, cipher)
+
+
+def outcome(options, table, cipher):
+    """Tells how the figures stand to the targets; yields the exit status."""
+    lines, misses = judge(table, targets(options.shaped, cipher))
+    if options.no_targets or not lines:
+        return 1 if table.failures else 0
+    print("\n".join(["", "Targets, by medians:", *lines]))
+    if table.failures:
+        misses.append("something could not be measured, see above")
+    return verdict(misses)
 
 
 def head(options):
     shape = f"{options.shaped:g} Mbit/s each way (tbf)" if options.shaped else "without a limit"
-    lines = [f"Medians of {options.runs} runs, {options.seconds} s a transfer, on a cable {shape};"
-             f" {os.cpu_count()} cores run everything."]
-    lines.append("TCP: cubic inside, and outside. UDP: the highest rate with at most 1 % (1200 "
-                 "bytes) or 0.1 % (64 bytes) lost.")
-    if any(name.startswith("openvpn") for name in options.only):
-        lines.append(f"OpenVPN: {OpenVpn.cipher}, no kernel offload; 9000: tun-mtu 9000.")
-    return lines
+    return [f"Medians of {options.runs} runs, {options.seconds} s a transfer, on a cable {shape};"
+            f" {os.cpu_count()} cores run everything.",
+            "TCP: cubic inside, and outside. UDP: the highest rate with at most 1 % (1200 bytes) or "
+            "0.1 % (64 bytes) lost."]
 
 
 def names_of(known):
@@ -128,45 +136,31 @@ def parse():
     parser.add_argument("--shaped", type=float, metavar="MBIT", default=0,
                         help="shape the cable to so many Mbit/s each way; then only "
                              + " and ".join(SHAPED_COLUMNS) + " by default")
-    parser.add_argument("--openvpn-cipher", choices=CIPHERS, default=OpenVpn.cipher)
+    parser.add_argument("--openvpn-cipher", choices=CIPHERS, default=OpenVpn.wanted_cipher)
     parser.add_argument("--quick", action="store_true",
-                        help="one run of 1 s with few rows: to see that it works")
+                        help="one run of 1 s with few rows, without targets: to see that it works")
+    parser.add_argument("--no-targets", action="store_true", help="only print")
     parser.add_argument("--json", metavar="FILE", help="every run's figures")
     options = parser.parse_args()
     options.runs = (1 if options.quick else 5) if options.runs is None else options.runs
     options.seconds = (1 if options.quick else 3) if options.seconds is None else options.seconds
+    options.no_targets = options.no_targets or options.quick
     options.only = options.only or (SHAPED_COLUMNS if options.shaped else tuple(COLUMNS))
     if options.runs < 1 or options.seconds < 1 or options.shaped < 0:
         parser.error("--runs, --seconds: at least 1; --shaped: not below 0")
     return options
 
 
-def complaint(options):
-    """What keeps it from running, as (exit status, error, hint); None otherwise."""
-    if os.geteuid() != 0:
-        return 5, "it needs root, for network namespaces", "run it as root"
-    missing = missing_programs(options.only, ["iperf3", *(["tc"] if options.shaped else [])])
-    if missing:
-        return (1, f"not installed: {', '.join(missing)}",
-                f"apt-get install --no-install-recommends {PACKAGES}; or choose columns by --only")
-    return None
-
-
-def main():
-    options = parse()
-    if found := complaint(options):
-        status, error, hint = found
-        print(f"error: {error}\nhint: {hint}", file=sys.stderr)
-        return status
-    OpenVpn.cipher = options.openvpn_cipher
-    try:
-        return throughput(options)
-    except KeyboardInterrupt:
-        return 130
-    except (LabError, OSError, subprocess.SubprocessError) as error:
-        print(f"error: {error}", file=sys.stderr)
+def run_if_installed(options):
+    tools = ["iperf3", "ethtool", *(["tc"] if options.shaped else [])]
+    if missing := missing_programs(options.only, tools):
+        complain(f"not installed: {', '.join(missing)}",
+                 f"apt-get install --no-install-recommends {PACKAGES}; or choose columns by --only")
         return 1
+    OpenVpn.wanted_cipher = options.openvpn_cipher
+    return throughput(options)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    wanted = parse()
+    sys.exit(run_as_root(lambda: run_if_installed(wanted)))

@@ -5,7 +5,9 @@
    +-----+              +--------+               +--------+                 +----------+
    10.90.0.2   10.90.0.1   198.51.100.2   198.51.100.1   192.0.2.1         192.0.2.80
 
-`server` forwards, and masquerades what leaves for `internet`. Which way packets between `lan` and
+`server` forwards, and masquerades what leaves for `internet`. What `lan` and `internet` send is cut to
+whole packets first, as a card does, and `lan0` and `inet` put it together again (GRO), as cards'
+drivers do; veth devices would hand super-packets over as they are. Which way packets between `lan` and
 `internet` go from `client` to `server` is chosen by forward_through().
 """
 
@@ -18,6 +20,8 @@ TABLE, PREFERENCE = 100, 50
 SHAPER_LATENCY_MS = 100
 SHAPER_BURST_S, SHAPER_LEAST_BURST = 2e-3, 16_000
 CONGESTION = "cubic"
+HOSTS = (("lan", "eth0"), ("internet", "eth0"))
+ENTRANCES = (("client", "lan0"), ("server", "inet"))
 
 
 def shaper(mbit):
@@ -72,6 +76,18 @@ class Cable(Lab):
                   f"rule add to {INTERNET} lookup {TABLE} pref {PREFERENCE}"], self.ns("client"))
         ip_batch([f"rule add to {LAN} lookup {TABLE} pref {PREFERENCE}"], self.ns("server"))
         self._nft("server", masquerade(["inet"]))
+        for role, device in HOSTS:
+            self._set_feature(role, device, "tso", "off")
+        self.put_together(True)
+
+    def _set_feature(self, role, device, feature, value):
+        command(exec_argv(self.ns(role), ["ethtool", "-K", device, feature, value]))
+
+    def put_together(self, wanted):
+        """Whether packets of a TCP flow are made super-packets where they enter `client` and
+        `server` from the hosts behind them."""
+        for role, device in ENTRANCES:
+            self._set_feature(role, device, "gro", "on" if wanted else "off")
 
     def forward_through(self, client_device="wan", server_device="wan"):
         """Leads what is forwarded between `lan` and `internet` through these devices."""

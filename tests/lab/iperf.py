@@ -1,4 +1,4 @@
-"""iperf3 in the lab: one test between two hosts, and what its report says."""
+"""iperf3 in the lab: one test of TCP between two hosts, and what its report says."""
 
 import json
 from dataclasses import dataclass
@@ -8,24 +8,14 @@ from lab import LabError
 
 PORT = "5201"
 GRACE_S = 20          # for a test to begin and to end, beside its duration
-PACING_US = "250"     # of datagrams: shorter than iperf3's own 1 ms, or its bursts are what is lost
 
 
 @dataclass
 class Transfer:
-    """Of TCP: what arrived, both ways together."""
+    """What arrived, both ways together."""
 
     bytes: int
     bit_s: float
-
-
-@dataclass
-class Datagrams:
-    """Of UDP: rates of payload, and the share that was lost before the last that arrived."""
-
-    sent_bit_s: float
-    arrived_bit_s: float
-    loss: float
 
 
 def read_report(text):
@@ -48,16 +38,6 @@ def read_transfer(text):
                     sum(each["bits_per_second"] for each in sums))
 
 
-def read_datagrams(text):
-    end = read_report(text)
-    if "sum_received" not in end:
-        raise LabError("iperf3: a report without what arrived")
-    arrived = end["sum_received"]
-    packets = arrived["packets"]
-    return Datagrams(end["sum_sent"]["bits_per_second"], arrived["bits_per_second"],
-                     arrived["lost_packets"] / packets if packets else 1.0)
-
-
 @dataclass
 class Iperf:
     """Tests from one host of a lab to an address of another. `prefix`: words in front of both
@@ -73,11 +53,6 @@ class Iperf:
         """`way`: up is towards the server, down from it, both at once."""
         words = {"up": [], "down": ["-R"], "both": ["--bidir"]}[way]
         return read_transfer(self._run(seconds, "-C", CONGESTION, "-P", str(streams), *words))
-
-    def udp(self, seconds, payload, bit_s):
-        """Towards the server, so many bytes in a datagram."""
-        return read_datagrams(self._run(seconds, "-u", "-l", str(payload), "-b",
-                                        str(int(bit_s)), "--pacing-timer", PACING_US))
 
     def _run(self, seconds, *words):
         server = self.lab.popen(self.server, [*self.prefix, "iperf3", "-s", "-1", "-p", PORT,

@@ -1,9 +1,11 @@
-"""What `bench throughput` compares: raw TCP and MPTCP, braid, and other tunnels in user space.
+"""What `bench throughput` compares: raw TCP and MPTCP, braid, a tunnel that writes each packet by
+itself, and other tunnels in user space.
 
 All are up at the same time between `client` and `server` of a Cable, each with a device and inner
 addresses of its own. All of them and braid encrypt with keys made for this run.
 """
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "netns"))
 from tunnel import SERVER_INNER4, Client, Server, plain_uplinks  # noqa: E402
 
 from cable import LAN  # noqa: E402
+from datagram_rate import lab_program  # noqa: E402
 from lab import LabError  # noqa: E402
 from openvpn_keys import make_keys  # noqa: E402
 
@@ -30,6 +33,7 @@ class Column:
     tcp_only = False
     daemons = {}           # pid of the client's end and of the server's
     client_device = server_device = "wan"
+    cipher = None          # by its name in braid's status
 
     def __init__(self, cable):
         self.cable = cable
@@ -40,6 +44,10 @@ class Column:
 
     def stop(self):
         """Before the namespaces go, for what needs to put something back."""
+
+    def about(self):
+        """Version and cipher, once it is up; empty where there is none."""
+        return ""
 
 
 class RawTcp(Column):
@@ -70,19 +78,52 @@ class Braid(Column):
         self._server.start()
         self._client.start()
         self._client.wait_active("wan")
-        self.daemons = {"client": self._client.pid(), "server": self._server.pid()}
+        status = self._client.status()
+        self.daemons = {"client": status["pid"], "server": self._server.pid()}
+        self.cipher = status["cipher"]
+        self._about = f"{status['version']}, {self.cipher} by {status['crypto'][self.cipher]}"
 
     def stop(self):
         for program in (self._client, self._server):
             if program:
                 program.verb("stop", check=False)
 
+    def about(self):
+        return self._about
+
+
+class PacketTunnel(Column):
+    """One packet, one record, one write, with braid's cipher over one subflow of MPTCP."""
+
+    title = ("a write", "a packet")
+    client_device = server_device = "single0"
+    port = "8690"
+
+    def start(self):
+        self.address = "10.89.0.1"
+        ends = {"server": ("listen", self.address), "client": ("connect", "10.89.0.2")}
+        children = {}
+        for role, (verb, _) in ends.items():
+            children[role] = self.cable.popen(role, [
+                lab_program("packet_tunnel"), self.client_device, verb, self.cable.server4,
+                self.port])
+            await_log(self.cable, children[role], b"listening" if verb == "listen" else b"up: ",
+                      role)
+        for role, (_, address) in ends.items():
+            self.cable.run(role, ["ip", "link", "set", self.client_device, "up"])
+            self.cable.run(role, ["ip", "addr", "add", f"{address}/24", "dev", self.client_device])
+        self.daemons = {role: child.pid for role, child in children.items()}
+        self._log = children["client"].log_path
+
+    def about(self):
+        return f"tests/lab, {self._log.read_text().strip().removeprefix('up: ')}"
+
 
 class OpenVpn(Column):
     """Point to point with TLS; each end knows the other's certificate by its fingerprint."""
 
     programs = ("openvpn", "openssl")
-    cipher = "AES-256-GCM"
+    wanted_cipher = "AES-256-GCM"
     words = ()
     number = 0
 
@@ -101,10 +142,18 @@ class OpenVpn(Column):
         for role, child in children.items():
             await_log(self.cable, child, b"Initialization Sequence Completed", role)
         self.daemons = {role: child.pid for role, child in children.items()}
+        self._log = children["client"].log_path
+
+    def about(self):
+        log = self._log.read_text(errors="replace")
+        words = [re.search(pattern, log) for pattern in (
+            r"OpenVPN (\d\S*)", r"Data Channel: cipher '([^']+)'", r"versions: (OpenSSL \S+)")]
+        version, cipher, library = (found[1] if found else "?" for found in words)
+        return f"{version}, {cipher} by {library}, no kernel offload (disable-dco)"
 
     def _common_words(self):
         return ["--dev", self.client_device, "--dev-type", "tun", "--port", str(1194 + self.number),
-                "--data-ciphers", self.cipher, "--disable-dco", "--keepalive", "10", "60",
+                "--data-ciphers", self.wanted_cipher, "--disable-dco", "--keepalive", "10", "60",
                 "--verb", "3", *self.words]
 
 
@@ -141,6 +190,10 @@ class WireGuardGo(Column):
             self._configure(role, children[role], ends[role], private[role], public[other])
         self.daemons = {role: child.pid for role, child in children.items()}
 
+    def about(self):
+        told = self.cable.run("client", ["wireguard-go", "--version"]).stdout
+        return f"{(told.split() or ['?', '?'])[1]}, ChaCha20-Poly1305 in Go"
+
     def _wg(self, *words, input=None):
         return self.cable.run("client", ["wg", *words], input=input).stdout
 
@@ -176,8 +229,8 @@ def await_log(cable, child, text, role):
         raise LabError(f"{role}: {child.log_path.name}: {' / '.join(lines[-3:])}")
 
 
-COLUMNS = {"raw-tcp": RawTcp, "raw-mptcp": RawMptcp, "braid": Braid, "openvpn-udp": OpenVpnUdp,
-           "openvpn-tcp": OpenVpnTcp, "openvpn-tcp-9000": OpenVpnTcp9000,
+COLUMNS = {"raw-tcp": RawTcp, "raw-mptcp": RawMptcp, "braid": Braid, "packet-tunnel": PacketTunnel,
+           "openvpn-udp": OpenVpnUdp, "openvpn-tcp": OpenVpnTcp, "openvpn-tcp-9000": OpenVpnTcp9000,
            "wireguard-go": WireGuardGo}
 
 

@@ -1,16 +1,18 @@
 """The measurements of `bench throughput`: each yields figures for one or several rows."""
 
 from cable import Cable
+from datagram_rate import send_datagrams
 from iperf import Iperf
 from lab import LabError
 from process_usage import cpu_seconds, peak_resident_mib
 from rate_search import RateSearch
 from throughput_table import percentile
 
-# payload in bytes: first offer in bit/s, most loss
-UDP_SEARCHES = {1200: (50e6, 0.01), 64: (5e6, 0.001)}
-QUICK_TRIALS = 3
-GROUPS = ("tcp", "udp", "small", "rtt", "forwarded")
+# payload in bytes: first offer in datagrams a second, most loss
+UDP_SEARCHES = {1200: (5e3, 0.01), 64: (10e3, 0.001)}
+TRIAL_S = 0.6
+QUICK_TRIALS = 5
+GROUPS = ("tcp", "udp", "small", "rtt", "forwarded", "single")
 
 
 class Bench:
@@ -36,9 +38,11 @@ class Bench:
             found.append(("UDP 64", False, lambda column: self.udp(column, 64)))
         if "rtt" in groups:
             found.append(("round trip", False, self.round_trip))
-        if "forwarded" in groups:
-            found += [(f"forwarded {way}", True, lambda column, w=way: self.forwarded(column, w))
-                      for way in ("up", "down")]
+        for group in ("forwarded", "single"):
+            if group in groups:
+                found += [(f"{group} {way}", True,
+                           lambda column, g=group, w=way: self.forwarded(column, g, w))
+                          for way in ("up", "down")]
         return found
 
     def _direct(self, column):
@@ -63,15 +67,18 @@ class Bench:
         start, most_loss = UDP_SEARCHES[payload]
         known = self._reached.get((column, payload))
         search = RateSearch(known / 2 if known else start, most_loss, **self._trials)
+        reordered = 0
         while (offer := search.offer()) is not None:
-            result = self._direct(column).udp(1, payload, offer)
-            search.note(offer, result.sent_bit_s, result.arrived_bit_s, result.loss)
+            result = send_datagrams(self._cable, "client", "server", column.address, payload, offer,
+                                    TRIAL_S)
+            if search.note(offer, result.sent, result.arrived, result.loss):
+                reordered = result.reordered
         self._reached[column, payload] = search.best
         if search.best is None:
             raise LabError(f"no rate came through with at most {100 * most_loss:g} % lost")
         if payload == 64:
-            return {"udp-64": search.best / 8 / payload / 1e3}
-        return {f"udp-{payload}": search.best / 1e9}
+            return {"udp-64": search.best / 1e3, "udp-64-reordered": 100 * reordered}
+        return {f"udp-{payload}": search.best * payload * 8 / 1e9}
 
     def round_trip(self, column):
         record = self._cable.directory / "pings"
@@ -83,10 +90,15 @@ class Bench:
                  for _, sent, received in map(str.split, record.read_text().splitlines())]
         return {"rtt-p50": percentile(times, 50), "rtt-p99": percentile(times, 99)}
 
-    def forwarded(self, column, way):
+    def forwarded(self, column, group, way):
+        """`group` single: without GRO."""
         self._cable.forward_through(column.client_device, column.server_device)
         iperf = Iperf(self._cable, "lan", "internet", Cable.internet4, column.prefix)
-        return {f"forwarded-tcp-1-{way}": iperf.tcp(self._seconds, way=way).bit_s / 1e9}
+        self._cable.put_together(group == "forwarded")
+        try:
+            return {f"{group}-tcp-1-{way}": iperf.tcp(self._seconds, way=way).bit_s / 1e9}
+        finally:
+            self._cable.put_together(True)
 
 
 def memory(column):

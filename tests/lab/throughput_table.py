@@ -4,7 +4,7 @@ import math
 import statistics
 from dataclasses import dataclass, field
 
-FIRST_WIDTH, CELL_WIDTH = 28, 13
+FIRST_WIDTH, UNIT_WIDTH, GAP = 26, 6, 2
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ ROWS = {row.key: row for row in (
     Row("tcp-both", "TCP, 1 each way, sum", "Gbit/s"),
     Row("udp-1200", "UDP, 1200 bytes, up", "Gbit/s"),
     Row("udp-64", "UDP, 64 bytes, up", "1000/s"),
+    Row("udp-64-reordered", "of these, out of order", "%"),
     Row("rtt-p50", "idle round trip, p50", "us"),
     Row("rtt-p99", "idle round trip, p99", "us"),
     Row("cpu-up-client", "CPU of client, 1 up", "s/GB"),
@@ -37,9 +38,13 @@ ROWS = {row.key: row for row in (
     Row("memory-server", "most memory, server", "MiB"),
     Row("forwarded-tcp-1-up", "TCP, 1 stream up", "Gbit/s", "forwarded"),
     Row("forwarded-tcp-1-down", "TCP, 1 stream down", "Gbit/s", "forwarded"),
+    Row("single-tcp-1-up", "TCP, 1 stream up", "Gbit/s", "forwarded without GRO"),
+    Row("single-tcp-1-down", "TCP, 1 stream down", "Gbit/s", "forwarded without GRO"),
 )}
 BLOCKS = {"direct": "direct: between the tunnel's ends",
-          "forwarded": "forwarded: LAN host - client - server - NAT - Internet host"}
+          "forwarded": "forwarded: LAN host - client - server - NAT - Internet host, GRO on where "
+                       "packets come in",
+          "forwarded without GRO": "forwarded without GRO: each packet comes in singly"}
 WITH_BEST = "raw-mptcp"
 
 
@@ -48,6 +53,7 @@ class Table:
     """Every run's figures: of each column (name and title), of each row."""
 
     columns: dict
+    about: dict = field(default_factory=dict)  # version and cipher, by column
     runs: dict = field(default_factory=dict)  # (row key, column) -> figures
     failures: list = field(default_factory=list)
     measured: int = 0
@@ -75,10 +81,10 @@ class Table:
         rows = [row for row in ROWS.values() if row.block == name and row.key in measured]
         if not rows:
             return []
-        titles = [line("", "", [title[i] for title in self.columns.values()]) for i in (0, 1)]
-        return [BLOCKS[name], *titles,
-                *(line(row.title, row.unit, [self.cell(row.key, column)
-                                             for column in self.columns]) for row in rows), ""]
+        lines = [["", "", *(title[i] for title in self.columns.values())] for i in (0, 1)]
+        lines += [[row.title, row.unit, *(self.cell(row.key, column) for column in self.columns)]
+                  for row in rows]
+        return [BLOCKS[name], *aligned(lines), ""]
 
     def ratios(self, own="braid", key="tcp-1"):
         """How many times as fast as each other column the own one is."""
@@ -94,7 +100,8 @@ class Table:
         return found
 
     def foot(self):
-        lines = self.ratios()
+        lines = [f"{column}: {about}" for column, about in self.about.items()]
+        lines += ["", *self.ratios()]
         if any(column == WITH_BEST for _, column in self.runs):
             lines += ["(): the best run. Raw MPTCP through iperf3 has a fast and a slow mode on a cable "
                       "without a limit."]
@@ -109,6 +116,7 @@ class Table:
 
     def as_json(self):
         return {"measured": self.measured, "disturbed": self.disturbed, "failures": self.failures,
+                "about": self.about,
                 "rows": [{"row": row.key, "unit": row.unit, "columns": {
                     column: {"median": self.median(row.key, column),
                              "runs": self.runs[row.key, column]}
@@ -125,8 +133,12 @@ def number(value):
     return f"{value:.{max(0, 2 - int(math.log10(value)))}f}"
 
 
-def line(first, unit, cells):
-    return f"{first:<{FIRST_WIDTH}}{unit:<7}" + "".join(f"{cell:>{CELL_WIDTH}}" for cell in cells)
+def aligned(lines):
+    """Rows of cells as text, all columns but the first two to the right."""
+    widths = [max(map(len, cells)) + GAP for cells in zip(*lines)][2:]
+    return [(f"{first:<{FIRST_WIDTH}}{unit:<{UNIT_WIDTH}}"
+             + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths))).rstrip()
+            for first, unit, *cells in lines]
 
 
 def percentile(values, share):

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The pure parts of `bench throughput`: the search for a rate, reports of iperf3, the table."""
+"""The pure parts of `bench throughput`: the search for a rate, reports, the table, targets."""
 
 import json
 import sys
@@ -9,10 +9,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from cable import shaper
-from iperf import read_datagrams, read_transfer
+from datagram_rate import read_reports
+from iperf import read_transfer
 from lab import LabError
 from rate_search import PRECISION, RateSearch
-from throughput_table import Table, number, percentile
+from throughput_table import ROWS, Table, number, percentile
+from throughput_targets import judge, targets
 
 
 def search(start, ceiling, most_sent=float("inf"), most_trials=20):
@@ -43,6 +45,16 @@ class Search(unittest.TestCase):
         self.assertEqual(len(offers), 6)
         self.assertIsNone(found.best)
 
+    def test_an_offer_that_fails_once_is_made_again(self):
+        found = RateSearch(100, 0.01)
+        found.note(100, 100, 90, 0.1)
+        self.assertEqual(found.offer(), 100)
+        self.assertTrue(found.note(100, 100, 100, 0))
+        self.assertGreater(found.offer(), 100)
+        for _ in range(2):
+            self.assertFalse(found.note(160, 160, 90, 0.4))
+        self.assertLess(found.offer(), 160)
+
     def test_a_little_loss_is_allowed(self):
         found = RateSearch(100, 0.01)
         found.note(100, 100, 99.5, 0.005)
@@ -57,26 +69,28 @@ class Reports(unittest.TestCase):
         transfer = read_transfer(text)
         self.assertEqual((transfer.bytes, transfer.bit_s), (150, 1200))
 
-    def test_the_receivers_share_of_lost_datagrams_counts(self):
-        text = json.dumps({"end": {"sum_sent": {"bits_per_second": 100.0},
-                                   "sum_received": {"bits_per_second": 75.0, "packets": 8,
-                                                    "lost_packets": 2}}})
-        result = read_datagrams(text)
-        self.assertEqual((result.sent_bit_s, result.arrived_bit_s, result.loss), (100, 75, 0.25))
-
-    def test_nothing_arrived_is_all_lost(self):
-        text = json.dumps({"end": {"sum_sent": {"bits_per_second": 100.0},
-                                   "sum_received": {"bits_per_second": 0.0, "packets": 0,
-                                                    "lost_packets": 0}}})
-        self.assertEqual(read_datagrams(text).loss, 1.0)
-
     def test_a_failed_test_says_why(self):
         failed = json.dumps({"end": {}, "error": "unable to connect"})
         for text, reason in ((failed, "unable to connect"), ("", "no report"),
                              (json.dumps({"end": {}}), "without what arrived")):
-            for read in (read_transfer, read_datagrams):
-                with self.assertRaisesRegex(LabError, reason):
-                    read(text)
+            with self.assertRaisesRegex(LabError, reason):
+                read_transfer(text)
+
+    def test_datagrams_that_never_came_are_lost(self):
+        found = read_reports('{"sent": 1000, "seconds": 2}',
+                             'listening\n{"received": 751, "reordered": 3, "seconds": 1.5}\n')
+        self.assertEqual((found.sent, found.arrived), (500, 500))
+        self.assertAlmostEqual(found.loss, 0.249)
+        self.assertAlmostEqual(found.reordered, 3 / 751)
+
+    def test_nothing_arrived_is_all_lost(self):
+        found = read_reports('{"sent": 9, "seconds": 1}',
+                             'listening\n{"received": 0, "reordered": 0, "seconds": 0}')
+        self.assertEqual((found.arrived, found.loss, found.reordered), (0, 1, 0))
+
+    def test_a_meter_that_failed_is_quoted(self):
+        with self.assertRaisesRegex(LabError, "bind: Address already in use"):
+            read_reports('{"sent": 9, "seconds": 1}', "datagram_meter: bind: Address already in use")
 
 
 class TheTable(unittest.TestCase):
@@ -105,6 +119,14 @@ class TheTable(unittest.TestCase):
         self.assertIn("3 of 7 measurements", text)
         self.assertIn("  braid, TCP 1 up: it broke", text)
 
+    def test_columns_are_as_wide_as_they_need(self):
+        first, *_, last = self.table.block("direct")[1:-1]
+        self.assertEqual(first.index("braid") + len("braid"), len(last))
+
+    def test_versions_and_ciphers_are_told(self):
+        self.table.about["braid"] = "0.1.0, aes-256-gcm by libcrypto 3.0.19"
+        self.assertIn("braid: 0.1.0, aes-256-gcm by libcrypto 3.0.19", self.table.text())
+
     def test_an_unknown_row_is_a_mistake(self):
         with self.assertRaises(KeyError):
             self.table.add("braid", {"tcp-2-up": 1.0})
@@ -112,6 +134,48 @@ class TheTable(unittest.TestCase):
     def test_json_has_every_run(self):
         row = next(row for row in self.table.as_json()["rows"] if row["row"] == "tcp-1-up")
         self.assertEqual(row["columns"]["braid"], {"median": 5.0, "runs": [4.0, 6.0, 5.0]})
+
+
+class Targets(unittest.TestCase):
+    def judged(self, figures, shaped=0, cipher="aes-256-gcm"):
+        """`figures`: by (row, column)."""
+        table = Table({})
+        for (key, column), figure in figures.items():
+            table.add(column, {key: figure})
+        return judge(table, targets(shaped, cipher))
+
+    def test_every_target_is_about_rows_that_there_are(self):
+        for target in targets(0, "aes-256-gcm") + targets(1000, None):
+            self.assertIn(target.key, ROWS)
+            self.assertTrue(not target.other or target.other[0] in ROWS)
+            self.assertIn(": at ", target.text())
+
+    def test_speed_is_judged_beside_each_other_tunnel(self):
+        lines, misses = self.judged({("tcp-1-up", "braid"): 7.0, ("tcp-1-up", "openvpn-udp"): 1.0,
+                                     ("tcp-1-up", "openvpn-tcp-9000"): 5.0,
+                                     ("tcp-1-up", "wireguard-go"): 1.0})
+        self.assertEqual(len(lines), 3)
+        self.assertEqual(misses, ["TCP, 1 stream up: at least 10 x wireguard-go's: 7.00"])
+
+    def test_forwarded_is_judged_beside_direct_and_single_packets_beside_a_write_for_each(self):
+        lines, misses = self.judged({
+            ("tcp-1-down", "braid"): 10.0, ("forwarded-tcp-1-down", "braid"): 7.9,
+            ("single-tcp-1-down", "braid"): 4.0, ("single-tcp-1-down", "packet-tunnel"): 2.0})
+        self.assertEqual(len(lines), 2)
+        self.assertEqual(len(misses), 1)
+        self.assertRegex(misses[0], "forwarded: at least 0.8 x .*, direct: 0.79")
+
+    def test_cpu_time_counts_with_the_cipher_that_the_target_is_about(self):
+        figures = {("cpu-up-client", "braid"): 0.6, ("memory-client", "braid"): 64}
+        self.assertEqual(len(self.judged(figures)[1]), 1)
+        lines, misses = self.judged(figures, cipher="chacha20-poly1305")
+        self.assertEqual((len(lines), misses), (1, []))
+
+    def test_on_a_shaped_cable_only_raw_mptcp_counts(self):
+        lines, misses = self.judged({("tcp-1-up", "braid"): 0.96, ("tcp-1-up", "raw-mptcp"): 1.0,
+                                     ("tcp-1-down", "braid"): 0.98,
+                                     ("tcp-1-down", "raw-mptcp"): 1.0}, shaped=1000)
+        self.assertEqual((len(lines), len(misses)), (2, 1))
 
 
 class Numbers(unittest.TestCase):
