@@ -24,7 +24,8 @@ from throughput_targets import judge, targets
 from bench_program import complain, run_as_root, show_progress, verdict
 from cable import Cable
 from lab import LabError
-from machine import Machine
+from machine import DISTURBED_SHARE, Machine
+from process_usage import Others
 
 PACKAGES = "iperf3 ethtool mptcpize openvpn openssl wireguard-go wireguard-tools iproute2"
 SHAPED_COLUMNS = ("raw-mptcp", "braid")
@@ -46,12 +47,12 @@ def measure(table, name, column, step):
     title, _, function = step
     table.measured += 1
     try:
-        with Machine() as machine:
+        with Others(column.cable) as others, Machine() as machine:
             figures = function(column)
     except (LabError, OSError, subprocess.SubprocessError) as error:
         table.failures.append(f"{name}, {title}: {error}")
         return
-    table.disturbed += machine.disturbed
+    table.disturbed += machine.disturbed or others.share > DISTURBED_SHARE
     table.add(name, figures)
 
 

@@ -1,8 +1,12 @@
 #!/usr/bin/python3
-"""The pure parts of `bench throughput`: the search for a rate, reports, the table, targets."""
+"""The parts of `bench throughput` that need no lab: the search for a rate, reports, the table,
+targets, and whether other programs are noticed."""
 
 import json
+import os
+import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from cable import shaper
 from datagram_rate import read_reports
 from iperf import read_transfer
 from lab import LabError
+from process_usage import Others
 from rate_search import PRECISION, RateSearch
 from throughput_table import ROWS, Table, number, percentile
 from throughput_targets import judge, targets
@@ -176,6 +181,18 @@ class Targets(unittest.TestCase):
                                      ("tcp-1-down", "braid"): 0.98,
                                      ("tcp-1-down", "raw-mptcp"): 1.0}, shaped=1000)
         self.assertEqual((len(lines), len(misses)), (2, 1))
+
+
+class Usage(unittest.TestCase):
+    class NoLab:
+        roles = ()
+
+    def test_a_program_that_is_not_of_the_lab_is_noticed(self):
+        with Others(self.NoLab) as others:
+            # Its parent ends at once, so that it is not ours.
+            subprocess.run(["sh", "-c", "timeout 1 sh -c 'while :; do :; done' >/dev/null 2>&1 &"])
+            time.sleep(1.2)
+        self.assertGreater(others.share, 0.1 / os.cpu_count())
 
 
 class Numbers(unittest.TestCase):
