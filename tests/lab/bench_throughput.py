@@ -110,8 +110,8 @@ def head(options):
     shape = f"{options.shaped:g} Mbit/s each way (tbf)" if options.shaped else "without a limit"
     return [f"Medians of {options.runs} runs, {options.seconds} s a transfer, on a cable {shape};"
             f" {os.cpu_count()} cores run everything.",
-            "TCP: cubic inside, and outside. UDP: the highest rate with at most 1 % (1200 bytes) or "
-            "0.1 % (64 bytes) lost."]
+            "TCP: cubic inside, and outside. UDP: the highest rate with at most 1 % (1200 bytes) "
+            "or 0.1 % (64 bytes) lost."]
 
 
 def names_of(known):

@@ -5,10 +5,10 @@
    +-----+              +--------+               +--------+                 +----------+
    10.90.0.2   10.90.0.1   198.51.100.2   198.51.100.1   192.0.2.1         192.0.2.80
 
-`server` forwards, and masquerades what leaves for `internet`. What `lan` and `internet` send is cut to
-whole packets first, as a card does, and `lan0` and `inet` put it together again (GRO), as cards'
-drivers do; veth devices would hand super-packets over as they are. Which way packets between `lan` and
-`internet` go from `client` to `server` is chosen by forward_through().
+`server` forwards, and masquerades what leaves for `internet`. What `lan` and `internet` send is cut
+into packets first, as a card does, and `lan0` and `inet` put it together again (GRO), as cards'
+drivers do; veth devices would hand super-packets over as they are. Which way packets between `lan`
+and `internet` go from `client` to `server` is chosen by forward_through().
 """
 
 from lab import Lab

@@ -14,8 +14,8 @@ DRAIN_S = 5   # what is under way may come within it
 
 @dataclass
 class Datagrams:
-    """Rates in datagrams a second: sent, and arrived from the first to the last; the shares of those
-    sent that were lost, and of those arrived that came behind a later one."""
+    """Rates in datagrams a second: sent, and arrived from the first to the last; the shares of
+    those sent that were lost, and of those arrived that came behind a later one."""
 
     sent: float
     arrived: float

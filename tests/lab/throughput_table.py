@@ -103,8 +103,8 @@ class Table:
         lines = [f"{column}: {about}" for column, about in self.about.items()]
         lines += ["", *self.ratios()]
         if any(column == WITH_BEST for _, column in self.runs):
-            lines += ["(): the best run. Raw MPTCP through iperf3 has a fast and a slow mode on a cable "
-                      "without a limit."]
+            lines += ["(): the best run. Raw MPTCP through iperf3 has a fast and a slow mode on a "
+                      "cable without a limit."]
         lines.append(f"{self.disturbed} of {self.measured} measurements were made while others "
                      "took more than 10 % of the CPU time or 20 ms at once.")
         if self.failures:

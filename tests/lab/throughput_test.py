@@ -95,7 +95,7 @@ class Reports(unittest.TestCase):
 
     def test_a_meter_that_failed_is_quoted(self):
         with self.assertRaisesRegex(LabError, "bind: Address already in use"):
-            read_reports('{"sent": 9, "seconds": 1}', "datagram_meter: bind: Address already in use")
+            read_reports('{"sent": 9, "seconds": 1}', "meter: bind: Address already in use")
 
 
 class TheTable(unittest.TestCase):
