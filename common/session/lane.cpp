@@ -65,17 +65,17 @@ Lane::Lane(Loop& loop, Fd fd, Keys keys, Bytes received, Listener& listener)
                       if (packets_wait_ && gate_open()) listener_.on_sendable();
                   }),
       alive_timer_(loop, [this] { on_alive_timer(); }),
-      backlog_timer_(loop,
-                     [this] {
-                         heard_at_ = loop_.now();
-                         if (handle_received()) update_interest();
-                     }),
+      backlog_(loop,
+               [this] {
+                   heard_at_ = loop_.now();
+                   if (handle_received()) update_interest();
+               }),
       end_timer_(loop, [this] { (void)end(*fault_); })
 {
     assert(received.size() <= in_.size());
     std::ranges::copy(received, in_.begin());
     in_used_ = received.size();
-    if (in_used_ > 0) backlog_timer_.once(0ms);
+    if (in_used_ > 0) backlog_.want();
     lane_socket::prepare(fd_.get());
     alive_timer_.every(ping_after);
     update_interest();
@@ -129,7 +129,7 @@ bool Lane::handle_received()
         compact();
         return true;
     }
-    backlog_timer_.once(0ms);
+    backlog_.want();
     update_interest(); // reads on when this is done
     return true;
 }
@@ -216,7 +216,7 @@ bool Lane::end(Error reason)
     watch_.want({});
     gate_timer_.stop();
     alive_timer_.stop();
-    backlog_timer_.stop();
+    backlog_.stop();
     end_timer_.stop();
     fault_ = reason; // nothing is sent any more
     listener_.on_lane_end(*this, reason);

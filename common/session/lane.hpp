@@ -20,7 +20,7 @@ namespace braid {
 /// Timers: gate_timer_ runs every millisecond while the gate is shut and packets wait;
 /// alive_timer_ runs every ping_after for the lane's life, pings a silent peer and ends the
 /// lane after dead_after without a byte, or when it rests without a byte after ping_after;
-/// backlog_timer_ goes on with what was received, on the next turn of the loop;
+/// backlog_ goes on with what was received, on the next turn of the loop;
 /// end_timer_ reports a fault found while sending.
 class Lane {
 public:
@@ -96,7 +96,7 @@ private:
     /// Opens the next record; false when it is not all there yet.
     [[nodiscard]] Result<bool> open_next();
     /// Received and not yet handled, more than fits a turn.
-    [[nodiscard]] bool has_backlog() const { return backlog_timer_.pending(); }
+    [[nodiscard]] bool has_backlog() const { return backlog_.pending(); }
     void compact();
     [[nodiscard]] Status handle_frame(const Frame& frame);
     [[nodiscard]] Status handle_message(const Message& message);
@@ -139,7 +139,7 @@ private:
     FdWatch watch_;
     Timer gate_timer_;
     Timer alive_timer_;
-    Timer backlog_timer_;
+    NextTurn backlog_;
     Timer end_timer_;
 };
 

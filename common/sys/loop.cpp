@@ -139,6 +139,48 @@ bool Timer::pending() const
     return ::uv_is_active(base(handle_->raw)) != 0;
 }
 
+struct NextTurn::Handle {
+    uv_idle_t raw{};
+    std::function<void()> on_turn;
+};
+
+void NextTurn::Close::operator()(Handle* handle) const noexcept
+{
+    close_handle(handle);
+}
+
+NextTurn::NextTurn(Loop& loop, std::function<void()> on_turn)
+{
+    auto handle = std::make_unique<Handle>();
+    must(::uv_idle_init(loop.raw(), &handle->raw), "uv_idle_init");
+    handle->raw.data = handle.get();
+    handle->on_turn = std::move(on_turn);
+    handle_.reset(handle.release());
+}
+
+NextTurn::~NextTurn() = default;
+NextTurn::NextTurn(NextTurn&&) noexcept = default;
+NextTurn& NextTurn::operator=(NextTurn&&) noexcept = default;
+
+void NextTurn::want()
+{
+    const auto run = [](uv_idle_t* raw) {
+        ::uv_idle_stop(raw);
+        owner_of<Handle>(raw).on_turn();
+    };
+    must(::uv_idle_start(&handle_->raw, run), "uv_idle_start");
+}
+
+void NextTurn::stop()
+{
+    ::uv_idle_stop(&handle_->raw);
+}
+
+bool NextTurn::pending() const
+{
+    return ::uv_is_active(base(handle_->raw)) != 0;
+}
+
 struct FdWatch::Handle {
     uv_poll_t raw{};
     OnReady on_ready;

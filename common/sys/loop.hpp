@@ -60,6 +60,28 @@ private:
     std::unique_ptr<Handle, Close> handle_;
 };
 
+/// Calls back once in the next turn of the loop, which does not wait for anything then; what is
+/// wanted from the callback comes after the descriptors that are ready. A Timer of no time waits
+/// for the next tick, up to a millisecond.
+class NextTurn {
+public:
+    NextTurn(Loop& loop, std::function<void()> on_turn);
+    ~NextTurn();
+    NextTurn(NextTurn&&) noexcept;
+    NextTurn& operator=(NextTurn&&) noexcept;
+
+    void want();
+    void stop();
+    [[nodiscard]] bool pending() const;
+
+private:
+    struct Handle;
+    struct Close {
+        void operator()(Handle*) const noexcept;
+    };
+    std::unique_ptr<Handle, Close> handle_;
+};
+
 /// Which readiness of a descriptor is wanted.
 struct Interest {
     bool readable = false;

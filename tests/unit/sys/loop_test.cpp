@@ -162,6 +162,49 @@ TEST_CASE("a timer that is moved goes on, one that is replaced does not")
     CHECK(expired == 2);
 }
 
+TEST_CASE("a next turn comes at once, and the descriptors get theirs in between")
+{
+    constexpr int turns = 2000; // Were each a tick of a timer, they would take 2 s.
+    Loop loop;
+    SocketPair pair;
+    int taken = 0;
+    int readable = 0;
+    FdWatch watch{loop, pair.here.get(), [&](Interest) { ++readable; }};
+    watch.want({.readable = true});
+    pair.write_there();
+    NextTurn next{loop, [&] {
+                      if (++taken < turns) return next.want();
+                      loop.stop();
+                  }};
+    Timer limit{loop, [&] { loop.stop(); }};
+    limit.once(1s);
+    next.want();
+    CHECK(next.pending());
+    loop.run();
+    CHECK(taken == turns);
+    CHECK(readable > turns / 2);
+    CHECK(!next.pending());
+}
+
+TEST_CASE("a next turn that is stopped does not come, and one may die in its own callback")
+{
+    Loop loop;
+    NextTurn stopped{loop, [] { FAIL("it was stopped"); }};
+    stopped.want();
+    stopped.stop();
+    std::unique_ptr<NextTurn> next;
+    const auto held = std::make_shared<int>(7);
+    int seen = 0;
+    next = std::make_unique<NextTurn>(loop, [&next, &seen, held] {
+        next.reset();
+        seen = *held;
+    });
+    next->want();
+    loop.run();
+    CHECK(seen == 7);
+    CHECK(held.use_count() == 1);
+}
+
 TEST_CASE("stop ends the run with handles still active, and they can die afterwards")
 {
     Loop loop;
