@@ -49,6 +49,7 @@ void Attempt::start()
     fd_ = std::move(*fd);
     watch_.emplace(loop_, fd_.get(), [this](Interest ready) { on_ready(ready); });
     watch_->want({.writable = true});
+    started_at_ = loop_.now();
     deadline_.once(patience);
 }
 
@@ -63,6 +64,7 @@ void Attempt::on_ready(Interest)
     if (!opening_) {
         if (const auto sent = send_opening(); !sent) return finish(fail(sent.error()));
         watch_->want({.readable = true});
+        deadline_.once(answer_patience(loop_.now() - started_at_));
         return;
     }
     auto reply = receive_reply();

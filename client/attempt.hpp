@@ -7,6 +7,7 @@
 #include "common/sys/fd.hpp"
 #include "common/sys/loop.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <string>
@@ -31,11 +32,20 @@ struct Connected {
     std::vector<std::byte> received; ///< bytes behind the server's answer
 };
 
-/// Timer: deadline_ starts with the object, ends with the outcome, fails the try after
-/// `patience`.
+/// Timer: deadline_ starts with the try, ends with the outcome, fails the try after `patience`.
+/// Once connected it is answer_patience(): a captive portal, say, takes the connection and keeps
+/// mum, and another try may reach the server by then.
 class Attempt {
 public:
     static constexpr auto patience = 8s;
+    static constexpr auto least_patience = 2s;
+
+    /// How long to wait for the server's answer where to connect took `connecting`: about as long,
+    /// but what is lost has to be sent again.
+    [[nodiscard]] static Duration answer_patience(Duration connecting)
+    {
+        return std::clamp<Duration>(4 * connecting, least_patience, patience);
+    }
 
     /// Called once; the owner may destroy the attempt in it. Errors: of
     /// Opening::refusal; timed_out; others as of connect(2) and Opening.
@@ -66,6 +76,7 @@ private:
     std::vector<std::byte> in_;
     std::optional<Error> early_;
     std::optional<FdWatch> watch_;
+    TimePoint started_at_{};
     Timer deadline_;
 };
 

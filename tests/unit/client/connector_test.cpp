@@ -258,6 +258,19 @@ TEST_CASE("a server that keeps mum delays the next target by the stagger only")
     CHECK(silent.visits() == 1);
 }
 
+TEST_CASE("a server that takes the connection and keeps mum is given up after two seconds")
+{
+    Track track;
+    track.serve(Manner::keep_mum);
+    track.run_race({to(here)});
+    REQUIRE(!track.outcome());
+    CHECK(track.error() == std::errc::timed_out);
+    CHECK(track.end - track.start >= Attempt::least_patience);
+    CHECK(Attempt::answer_patience(20ms) == 2s);
+    CHECK(Attempt::answer_patience(1s) == 4s); // a modem with a full queue
+    CHECK(Attempt::answer_patience(7s) == 8s);
+}
+
 TEST_CASE("the best target wins when it answers and the others are not tried")
 {
     Track track;
