@@ -293,12 +293,14 @@ void Server::on_tun_packet(QueuedPacket packet, const PacketInfo& info)
 
 void Server::on_tun_drained()
 {
-    for (const std::size_t position : std::exchange(touched_, {})) {
+    // Nothing of it calls back, so nobody is touched meanwhile; the room stays for the next turn.
+    for (const std::size_t position : touched_) {
         peers_[position].touched = false;
         if (!peers_[position].session) continue;
         peers_[position].session->send();
         lane_watch_.wake(position);
     }
+    touched_.clear();
 }
 
 void Server::on_subflow_cut(std::size_t position, const LaneWatch::SubflowCut& cut)
