@@ -2,7 +2,6 @@
 
 #include "common/base/bytes.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <sodium/crypto_shorthash.h>
@@ -11,28 +10,22 @@
 namespace braid {
 namespace {
 
-/// family:8 source:128 destination:128 protocol:8 source_port:16 destination_port:16, addresses
-/// padded with zeros, so that no two flows look alike.
-constexpr std::size_t hashed_size = 38;
-constexpr std::size_t address_room = 16;
+/// family:8 source destination protocol:8 source_port:16 destination_port:16, addresses of 4 or 16
+/// bytes as the family says and no ports of a fragment, so that no two flows look alike.
+constexpr std::size_t most_hashed = 38;
 
 static_assert(crypto_shorthash_KEYBYTES == std::tuple_size_v<FlowKey>);
 static_assert(crypto_shorthash_BYTES == sizeof(FlowHash));
-
-void put_padded(WireWriter& out, const Address& address)
-{
-    std::ranges::copy(address.bytes(), out.skip(address_room).begin());
-}
 
 } // namespace
 
 FlowHash hash_flow(const FlowKey& key, const PacketInfo& info)
 {
-    std::array<std::byte, hashed_size> flow{};
+    std::array<std::byte, most_hashed> flow{};
     WireWriter out{flow};
     out.u8(static_cast<std::uint8_t>(info.source.family()));
-    put_padded(out, info.source);
-    put_padded(out, info.destination);
+    out.bytes(info.source.bytes());
+    out.bytes(info.destination.bytes());
     out.u8(info.protocol);
     if (!info.fragment) {
         out.u16(info.source_port);
@@ -40,7 +33,8 @@ FlowHash hash_flow(const FlowKey& key, const PacketInfo& info)
     }
 
     std::array<std::byte, crypto_shorthash_BYTES> hash{};
-    crypto_shorthash(uchars(MutBytes{hash}), uchars(Bytes{flow}), flow.size(), uchars(Bytes{key}));
+    crypto_shorthash(uchars(MutBytes{hash}), uchars(out.written()), out.written().size(),
+                     uchars(Bytes{key}));
     return WireReader{hash}.u64();
 }
 

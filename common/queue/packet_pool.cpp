@@ -17,39 +17,9 @@ std::size_t class_for(std::size_t size)
 
 } // namespace
 
-PacketBuffer::PacketBuffer(PacketPool& pool, Memory memory, std::size_t room) noexcept
-    : pool_(&pool), memory_(std::move(memory)), room_(room)
+void PacketBuffer::give_back() noexcept
 {
-}
-
-PacketBuffer::PacketBuffer(PacketBuffer&& other) noexcept
-    : pool_(std::exchange(other.pool_, nullptr)),
-      memory_(std::move(other.memory_)),
-      room_(std::exchange(other.room_, 0)),
-      offset_(std::exchange(other.offset_, 0)),
-      size_(std::exchange(other.size_, 0))
-{
-}
-
-PacketBuffer& PacketBuffer::operator=(PacketBuffer&& other) noexcept
-{
-    PacketBuffer taken{std::move(other)};
-    std::swap(pool_, taken.pool_);
-    std::swap(memory_, taken.memory_);
-    std::swap(room_, taken.room_);
-    std::swap(offset_, taken.offset_);
-    std::swap(size_, taken.size_);
-    return *this;
-}
-
-PacketBuffer::~PacketBuffer()
-{
-    if (pool_ != nullptr) pool_->give_back(std::move(memory_), room_);
-}
-
-MutBytes PacketBuffer::room() noexcept
-{
-    return {memory_.get(), room_};
+    pool_->give_back(std::move(memory_), room_);
 }
 
 void PacketBuffer::set(std::size_t offset, std::size_t size) noexcept
@@ -57,11 +27,6 @@ void PacketBuffer::set(std::size_t offset, std::size_t size) noexcept
     assert(offset <= room_ && size <= room_ - offset);
     offset_ = offset;
     size_ = size;
-}
-
-Bytes PacketBuffer::bytes() const noexcept
-{
-    return Bytes{memory_.get(), room_}.subspan(offset_, size_);
 }
 
 PacketPool::PacketPool()

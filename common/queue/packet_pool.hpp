@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace braid {
@@ -19,15 +20,38 @@ class PacketPool;
 class PacketBuffer {
 public:
     PacketBuffer() noexcept = default;
-    PacketBuffer(PacketBuffer&& other) noexcept;
-    PacketBuffer& operator=(PacketBuffer&& other) noexcept;
-    ~PacketBuffer();
+    // Inline, since a packet is moved some ten times on its way.
+    PacketBuffer(PacketBuffer&& other) noexcept
+        : pool_(std::exchange(other.pool_, nullptr)),
+          memory_(std::move(other.memory_)),
+          room_(std::exchange(other.room_, 0)),
+          offset_(std::exchange(other.offset_, 0)),
+          size_(std::exchange(other.size_, 0))
+    {
+    }
+    PacketBuffer& operator=(PacketBuffer&& other) noexcept
+    {
+        PacketBuffer taken{std::move(other)};
+        std::swap(pool_, taken.pool_);
+        std::swap(memory_, taken.memory_);
+        std::swap(room_, taken.room_);
+        std::swap(offset_, taken.offset_);
+        std::swap(size_, taken.size_);
+        return *this;
+    }
+    ~PacketBuffer()
+    {
+        if (pool_ != nullptr) give_back();
+    }
 
     /// All room of the buffer, for filling; its first content is indeterminate.
-    [[nodiscard]] MutBytes room() noexcept;
+    [[nodiscard]] MutBytes room() noexcept { return {memory_.get(), room_}; }
     /// Declares which part of the room is the packet.
     void set(std::size_t offset, std::size_t size) noexcept;
-    [[nodiscard]] Bytes bytes() const noexcept;
+    [[nodiscard]] Bytes bytes() const noexcept
+    {
+        return Bytes{memory_.get(), room_}.subspan(offset_, size_);
+    }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     /// Memory that this buffer holds, whatever the packet's size.
     [[nodiscard]] std::size_t cost() const noexcept { return room_; }
@@ -36,7 +60,11 @@ public:
 private:
     friend class PacketPool;
     using Memory = std::unique_ptr<std::byte[]>;
-    PacketBuffer(PacketPool& pool, Memory memory, std::size_t room) noexcept;
+    PacketBuffer(PacketPool& pool, Memory memory, std::size_t room) noexcept
+        : pool_(&pool), memory_(std::move(memory)), room_(room)
+    {
+    }
+    void give_back() noexcept;
 
     PacketPool* pool_ = nullptr; ///< outlives this buffer
     Memory memory_;
