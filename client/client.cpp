@@ -317,12 +317,13 @@ void Client::on_tun_packet(QueuedPacket packet, const PacketInfo&)
     // Without a session a packet is dropped: its sender will send it again when it matters.
     if (!established_) return;
     session_->enqueue(std::move(packet));
-    bond_.on_traffic();
 }
 
 void Client::on_tun_drained()
 {
-    if (established_) session_->send();
+    if (!established_) return;
+    if (!session_->queue().empty()) bond_.on_traffic();
+    session_->send();
 }
 
 void Client::on_tun_lost(const Error& reason)
