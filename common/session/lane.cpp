@@ -263,9 +263,11 @@ void Lane::release()
 
 bool Lane::gate_open()
 {
-    if (gate_.bulk()) return true;
+    if (gate_.surely_open()) return true;
     const auto unsent = mptcp::unsent(fd_.get());
-    return !unsent || gate_.open(*unsent);
+    if (!unsent) return true;
+    gate_.found(*unsent);
+    return gate_.open(*unsent);
 }
 
 bool Lane::seal_packets(FairQueue& queue)

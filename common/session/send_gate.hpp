@@ -20,6 +20,10 @@ namespace braid {
 /// of long round trips only when those of short ones have a queue, and its window grows only
 /// when it is fed (net/mptcp/protocol.c mptcp_subflow_get_send; decision 0002).
 /// bulk: the socket's own buffer is the only bound.
+///
+/// Looking costs two system calls. What was unsent at the last look, and what was handed over
+/// since, is the most that can be unsent now, but for what the kernel moves from a subflow that
+/// has failed to another: while that is less than 16 KiB the gate is open without a look.
 class SendGate {
 public:
     static constexpr std::size_t floor_per_subflow = 16 * 1024;
@@ -35,6 +39,15 @@ public:
     {
         if (now - window_start_ >= window) close_window(now);
         window_bytes_ += bytes;
+        most_unsent_ += bytes;
+    }
+    /// Notes what a look has found.
+    void found(const mptcp::Unsent& unsent) noexcept { most_unsent_ = unsent.bytes; }
+
+    /// True when open() could only be true.
+    [[nodiscard]] bool surely_open() const noexcept
+    {
+        return bulk_ || most_unsent_ < floor_per_subflow;
     }
 
     [[nodiscard]] bool bulk() const noexcept { return bulk_; }
@@ -68,6 +81,7 @@ private:
     double rate_ = 0; ///< bytes a second, of the last whole window
     bool bulk_ = false;
     std::size_t window_bytes_ = 0;
+    std::size_t most_unsent_ = floor_per_subflow; ///< so that the first look is made
     TimePoint window_start_{};
 };
 

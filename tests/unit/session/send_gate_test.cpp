@@ -136,3 +136,28 @@ TEST_CASE("the rate of a window that ran long is its average")
     CHECK_FALSE(driven.gate.bulk());
     CHECK_FALSE(driven.open(16 * kib));
 }
+
+TEST_CASE("no look is needed while what can be unsent is less than 16 KiB")
+{
+    Driven driven;
+    CHECK_FALSE(driven.gate.surely_open()); // before the first look
+    driven.gate.found({.bytes = 6 * kib, .subflows = 2});
+    CHECK(driven.gate.surely_open());
+    driven.gate.sent(10 * kib - 1, driven.now);
+    CHECK(driven.gate.surely_open());
+    driven.gate.sent(1, driven.now);
+    CHECK_FALSE(driven.gate.surely_open());
+    driven.gate.found({.bytes = 15 * kib, .subflows = 1});
+    CHECK(driven.gate.surely_open());
+}
+
+TEST_CASE("a lane that has been in bulk needs a look")
+{
+    Driven driven;
+    driven.gate.found({.bytes = 0, .subflows = 1});
+    driven.run(400);
+    CHECK(driven.gate.surely_open());
+    driven.run(100);
+    REQUIRE_FALSE(driven.gate.bulk());
+    CHECK_FALSE(driven.gate.surely_open());
+}
