@@ -42,6 +42,14 @@ Bond::Bond(Loop& loop, Listener& listener)
                          if (const auto reason = std::exchange(useless_, std::nullopt))
                              listener_.on_lane_useless(*reason);
                      }),
+      doubt_timer_(loop,
+                   [this] {
+                       if (!is_carried()) {
+                           doubted_ = true;
+                           listener_.on_lane_doubtful();
+                       }
+                       doubt();
+                   }),
       limit_timer_(loop, [this] { keep_limits(); })
 {
 }
@@ -83,6 +91,8 @@ void Bond::detach()
 {
     useless_timer_.stop();
     useless_.reset();
+    doubt_timer_.stop();
+    doubted_ = false;
     limit_timer_.stop();
     guard_.detach();
     driver_.reset();
@@ -248,6 +258,7 @@ void Bond::update()
         leave(std::errc::network_down, std::move(reason));
     bound_window(plan); // first: a subflow keeps the window that it began with
     if (driver_) driver_->update(std::move(plan), is_carried());
+    doubt();
 }
 
 void Bond::watch(const std::vector<WantedSubflow>& ways)
@@ -291,6 +302,16 @@ bool Bond::is_carried() const
         const auto uplink = std::ranges::find(uplinks_, flow.interface, interface_of);
         return uplink != uplinks_.end() && may_carry(uplink->health);
     });
+}
+
+void Bond::doubt()
+{
+    if (driver_ && begun_ && !is_carried()) {
+        if (!doubt_timer_.pending()) doubt_timer_.once(doubt_after);
+        return;
+    }
+    doubt_timer_.stop();
+    if (std::exchange(doubted_, false)) listener_.on_lane_trusted();
 }
 
 void Bond::leave(std::errc code, std::string reason)

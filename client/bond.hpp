@@ -24,8 +24,9 @@ namespace braid {
 /// Outlives its lanes: what was learnt of an uplink serves the next one.
 ///
 /// Timers: useless_timer_ tells the owner that the lane is of no use, but not from inside a call
-/// of it; limit_timer_ runs while there are a lane and limited uplinks, every limit_round, or every
-/// Guard::idle_round while none of these carries anything.
+/// of it; doubt_timer_ runs while no uplink carries the lane; limit_timer_ runs while there are a
+/// lane and limited uplinks, every limit_round, or every Guard::idle_round while none of these
+/// carries anything.
 class Bond : private Guard::Listener {
 public:
     struct Listener {
@@ -33,9 +34,17 @@ public:
         /// The lane stands still, or has plain TCP over an uplink that does not work while another
         /// does: a new one is needed. The owner may detach() in it.
         virtual void on_lane_useless(const Error& reason) = 0;
+        /// No uplink has carried the lane for doubt_after, again after as long: the server may have
+        /// given it up, and where subflows cannot join it another connection may pass. Not for
+        /// plain TCP.
+        virtual void on_lane_doubtful() = 0;
+        /// After on_lane_doubtful(): an uplink carries it again.
+        virtual void on_lane_trusted() = 0;
     };
 
     static constexpr Duration limit_round = 5ms;
+    /// Longer than what a radio is silent.
+    static constexpr Duration doubt_after = 1s;
 
     /// `listener` outlives the bond.
     Bond(Loop& loop, Listener& listener);
@@ -88,6 +97,8 @@ private:
     [[nodiscard]] std::string why_forsaken(const std::vector<WantedSubflow>& plan) const;
     /// Whether any of the lane's subflows is on an uplink that works.
     [[nodiscard]] bool is_carried() const;
+    /// Whether the lane is in doubt now.
+    void doubt();
     void leave(std::errc code, std::string reason);
     void feel_pressure();
     void keep_limits();
@@ -117,6 +128,8 @@ private:
     LogLimit event_log_{20, 10s};
     std::optional<Error> useless_;
     Timer useless_timer_;
+    bool doubted_ = false; ///< the listener has been told
+    Timer doubt_timer_;
     Timer limit_timer_;
 };
 

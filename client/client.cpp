@@ -107,7 +107,7 @@ Opening Client::make_opening()
 
 void Client::on_race_end(Result<Connected> outcome)
 {
-    if (has_lane()) return on_upgrade_end(std::move(outcome));
+    if (has_lane()) return on_further_lane_end(std::move(outcome));
     if (outcome) return on_connected(std::move(*outcome));
     if (outcome.error().code == std::make_error_code(Opening::session_gone)) {
         spdlog::info("the server has no such session any more: handshake");
@@ -145,27 +145,6 @@ void Client::greet(std::optional<Resumption> fresh)
     }
     resumption_ = std::move(fresh);
     session_->send_message(Hello{.software = "braid " BRAID_VERSION});
-}
-
-void Client::upgrade_later()
-{
-    upgrade_timer_.once(upgrade_backoff_.next(::randombytes_random()));
-}
-
-void Client::try_upgrade()
-{
-    auto targets = plan_targets(bond_.uplinks(), servers_.endpoints());
-    std::erase_if(targets, [&](const Target& each) { return each.interface != via_->interface; });
-    if (!established_ || targets.empty() || !mptcp::available()) return upgrade_later();
-    connector_.race(std::move(targets), Connector::Wanted::mptcp);
-}
-
-void Client::on_upgrade_end(Result<Connected> outcome)
-{
-    if (!outcome) return upgrade_later();
-    poll(); // the last figures of the lane that rests from here on
-    leave_lane();
-    on_connected(std::move(*outcome));
 }
 
 Status Client::on_packet(Session&, const Offload& offload, Bytes packet)

@@ -94,6 +94,8 @@ private:
     void on_tun_drained() override;
     void on_tun_lost(const Error& reason) override;
     void on_lane_useless(const Error& reason) override;
+    void on_lane_doubtful() override;
+    void on_lane_trusted() override;
 
     void on_uplinks_changed();
     /// Brings source rules to uplinks and servers.
@@ -107,7 +109,8 @@ private:
     /// to plain TCP: looks for MPTCP again, while the lane goes on.
     void try_upgrade();
     void upgrade_later();
-    void on_upgrade_end(Result<Connected> outcome);
+    /// Of a race while there is a lane.
+    void on_further_lane_end(Result<Connected> outcome);
     /// A session has begun, or goes on: its first record on the new lane.
     void greet(std::optional<Resumption> fresh);
     [[nodiscard]] Status on_tunnel_config(const TunnelConfig& tunnel);
