@@ -45,6 +45,11 @@ PacketBuffer PacketPool::large()
     return lend(classes.size() - 1);
 }
 
+PacketBuffer PacketPool::for_size(std::size_t size)
+{
+    return lend(class_for(size));
+}
+
 PacketBuffer PacketPool::shrink(PacketBuffer buffer)
 {
     const std::size_t fitting = class_for(buffer.size_);

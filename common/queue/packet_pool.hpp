@@ -94,6 +94,8 @@ public:
     PacketPool& operator=(const PacketPool&) = delete;
 
     [[nodiscard]] PacketBuffer large();
+    /// The smallest that holds `size` bytes, at most what large() holds.
+    [[nodiscard]] PacketBuffer for_size(std::size_t size);
     /// Moves a packet that fits into a smaller class of buffer to the smallest such, to offset 0;
     /// yields others unchanged.
     [[nodiscard]] PacketBuffer shrink(PacketBuffer buffer);

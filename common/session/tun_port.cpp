@@ -25,6 +25,10 @@ TunPort::TunPort(Loop& loop, Tun& tun, PacketPool& pool, Listener& listener)
       tun_(tun),
       pool_(pool),
       listener_(listener),
+      coalescer_(pool,
+                 [this](QueuedPacket packet, const PacketInfo& info) {
+                     listener_.on_tun_packet(std::move(packet), info);
+                 }),
       flow_key_(random_flow_key()),
       watch_(loop, tun.fd(), [this](Interest) { on_readable(); })
 {
@@ -35,6 +39,7 @@ void TunPort::on_readable()
     const TimePoint now = loop_.now();
     for (int i = 0; i < reads_per_turn && read_one(now); ++i) {
     }
+    coalescer_.flush();
     listener_.on_tun_drained();
 }
 
@@ -61,11 +66,11 @@ bool TunPort::read_one(TimePoint now)
         ++counters_.unreadable;
         return true;
     }
-    QueuedPacket packet{.buffer = pool_.shrink(std::move(buffer)),
+    QueuedPacket packet{.buffer = std::move(buffer),
                         .offload = *offload,
                         .flow = hash_flow(flow_key_, *info),
                         .queued_at = now};
-    listener_.on_tun_packet(std::move(packet), *info);
+    coalescer_.add(std::move(packet), *info, says_checksum_is_good(header));
     return true;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/base/log.hpp"
+#include "common/queue/coalescer.hpp"
 #include "common/queue/fair_queue.hpp"
 #include "common/queue/flow.hpp"
 #include "common/queue/packet_pool.hpp"
@@ -21,7 +22,7 @@ public:
 
     struct Listener {
         virtual ~Listener() = default;
-        /// A packet that the host routed into the tunnel.
+        /// A packet that the host routed into the tunnel, or several that were joined.
         virtual void on_tun_packet(QueuedPacket packet, const PacketInfo& info) = 0;
         /// The TUN has nothing more for now: send what was queued.
         virtual void on_tun_drained() = 0;
@@ -59,6 +60,7 @@ private:
     Tun& tun_;
     PacketPool& pool_;
     Listener& listener_;
+    Coalescer coalescer_;
     FlowKey flow_key_;
     Counters counters_;
     LogLimit log_limit_{5, 10s};

@@ -22,6 +22,7 @@ static_assert(sizeof(KernelHeader) == sizeof(VnetHeader));
 
 // linux/virtio_net.h
 constexpr std::uint8_t flag_needs_checksum = 1;
+constexpr std::uint8_t flag_checksum_is_good = 2;
 constexpr std::uint8_t type_none = 0;
 constexpr std::uint8_t type_tcp4 = 1;
 constexpr std::uint8_t type_tcp6 = 4;
@@ -157,6 +158,11 @@ Result<Offload> describe_offload(const VnetHeader& header, const PacketInfo& inf
     if (kernel.checksum_start != info.l4_offset || info.protocol != protocol)
         return not_carried("checksum is not the transport header's");
     return offload;
+}
+
+bool says_checksum_is_good(const VnetHeader& header) noexcept
+{
+    return (std::bit_cast<KernelHeader>(header).flags & flag_checksum_is_good) != 0;
 }
 
 Result<VnetHeader> rebuild_vnet_header(const Offload& offload, const PacketInfo& info, Bytes packet,

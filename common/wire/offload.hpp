@@ -52,6 +52,9 @@ using VnetHeader = std::array<std::byte, 10>; ///< struct virtio_net_hdr, host b
 /// instance): the peer could not know where it is.
 [[nodiscard]] Result<Offload> describe_offload(const VnetHeader& header, const PacketInfo& info);
 
+/// Whether the local kernel has found the packet's checksum right (VIRTIO_NET_HDR_F_DATA_VALID).
+[[nodiscard]] bool says_checksum_is_good(const VnetHeader& header) noexcept;
+
 /// Rebuilds the header for a packet that a peer sent, after checking the description against
 /// the packet itself: kind matches IP version and protocol, a checksum to complete is TCP's or
 /// UDP's, no fragments, at least min_segment_size bytes a segment, at most max_repeated_headers in
