@@ -3,8 +3,6 @@
 #include "common/session/lane_socket.hpp"
 #include "common/sys/mptcp.hpp"
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
@@ -13,14 +11,6 @@
 namespace braid {
 namespace {
 
-constexpr std::size_t in_room = 512 * 1024;
-constexpr std::size_t message_room = 16 * 1024; ///< for messages behind an unsent record
-constexpr std::size_t out_room = max_unit_size + message_room;
-// A record closes at or after its target, by one packet of 64 KiB at most: within
-// max_record_plaintext.
-constexpr std::size_t bulk_record = 60 * 1024;
-constexpr std::size_t shaped_record = 8 * 1024;
-constexpr std::size_t packets_per_record = 128;
 constexpr int receives_per_turn = 4;
 /// Handled at one go, then other descriptors get their turn: a peer that sends tiny packets as fast
 /// as it can must not hold the loop for longer than some hundred microseconds.
@@ -53,11 +43,10 @@ Lane::Counters& Lane::Counters::operator+=(const Counters& other) noexcept
 Lane::Lane(Loop& loop, Fd fd, Keys keys, Bytes received, Listener& listener)
     : loop_(loop),
       fd_(std::move(fd)),
-      keys_(std::move(keys)),
       listener_(listener),
-      in_(in_room),
-      out_(out_room),
-      keyed_at_(loop.now()),
+      sender_(std::move(keys.sealer), line_, loop.now()),
+      receiver_(std::move(keys.opener), received, line_),
+      line_(keys.workers, *this),
       heard_at_(loop.now()),
       watch_(loop, fd_.get(), [this](Interest ready) { on_ready(ready); }),
       gate_timer_(loop,
@@ -68,14 +57,11 @@ Lane::Lane(Loop& loop, Fd fd, Keys keys, Bytes received, Listener& listener)
       backlog_(loop,
                [this] {
                    heard_at_ = loop_.now();
-                   if (handle_received()) update_interest();
+                   (void)handle_received();
                }),
       end_timer_(loop, [this] { (void)end(*fault_); })
 {
-    assert(received.size() <= in_.size());
-    std::ranges::copy(received, in_.begin());
-    in_used_ = received.size();
-    if (in_used_ > 0) backlog_.want();
+    if (!received.empty()) backlog_.want();
     lane_socket::prepare(fd_.get());
     alive_timer_.every(ping_after);
     update_interest();
@@ -87,20 +73,23 @@ void Lane::on_ready(Interest ready)
     if (!ready.writable) return;
     flush();
     answer_ping();
-    if (out_used_ == 0 && packets_wait_) listener_.on_sendable();
+    if (packets_wait_ && sender_.ready()) listener_.on_sendable();
 }
 
 bool Lane::receive()
 {
-    for (int i = 0; i < receives_per_turn && !has_backlog(); ++i) {
-        const MutBytes room = MutBytes{in_}.subspan(in_used_);
+    for (int i = 0; i < receives_per_turn && !has_backlog() && !deaf_; ++i) {
+        const MutBytes room = receiver_.room();
+        if (room.empty()) return true;
         const ssize_t n = ::recv(fd_.get(), room.data(), room.size(), 0);
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) return true;
-        if (n < 0) return end(fail_errno("receive", "from peer").value());
-        if (n == 0)
-            return end(fail(std::errc::connection_reset, "the peer closed the connection").value());
-        heard_at_ = loop_.now();
-        in_used_ += static_cast<std::size_t>(n);
+        if (n < 0)
+            deaf_ = fail_errno("receive", "from peer").value();
+        else if (n == 0)
+            deaf_ = fail(std::errc::connection_reset, "the peer closed the connection").value();
+        else
+            heard_at_ = loop_.now();
+        if (n > 0) receiver_.received(static_cast<std::size_t>(n));
         if (!handle_received()) return false;
         if (static_cast<std::size_t>(n) < room.size()) return true;
     }
@@ -111,48 +100,32 @@ bool Lane::handle_received()
 {
     std::size_t left = frames_per_turn;
     while (left > 0) {
-        if (!frames_) {
-            const auto opened = open_next();
-            if (!opened) return end(opened.error());
-            if (!*opened) break;
-        }
-        const auto frame = frames_->next();
+        const auto found = receiver_.open_next();
+        if (!found) return end(found.error());
+        if (!*found) break;
+        const auto frame = receiver_.next_frame();
         if (!frame) return end(frame.error());
         --left; // for the end of a record too: it may be empty
-        if (!*frame)
-            frames_.reset();
-        else if (const auto handled = handle_frame(**frame); !handled)
-            return end(handled.error());
+        if (!*frame) continue;
+        if (const auto handled = handle_frame(**frame); !handled) return end(handled.error());
     }
     answer_ping();
-    if (left > 0) {
-        compact();
-        return true;
-    }
-    backlog_.want();
-    update_interest(); // reads on when this is done
+    if (left == 0)
+        backlog_.want(); // reads on when this is done
+    else if (deaf_ && !receiver_.busy())
+        return end(*deaf_);
+    else
+        receiver_.compact();
+    update_interest();
     return true;
 }
 
-Result<bool> Lane::open_next()
+void Lane::on_work_done()
 {
-    const MutBytes rest = MutBytes{in_}.subspan(in_handled_, in_used_ - in_handled_);
-    const auto unit = next_unit(rest);
-    if (!unit) return fail(unit.error());
-    if (!*unit || (*unit)->size > rest.size()) return false;
-    const auto plaintext = keys_.opener.open(rest.first((*unit)->size));
-    if (!plaintext) return fail(plaintext.error());
-    in_handled_ += (*unit)->size;
-    frames_.emplace(*plaintext);
-    return true;
-}
-
-void Lane::compact()
-{
-    std::copy(in_.begin() + static_cast<std::ptrdiff_t>(in_handled_),
-              in_.begin() + static_cast<std::ptrdiff_t>(in_used_), in_.begin());
-    in_used_ -= in_handled_;
-    in_handled_ = 0;
+    if (fault_) return;
+    flush();
+    if (!has_backlog() && !handle_received()) return;
+    if (packets_wait_ && sender_.ready()) listener_.on_sendable();
 }
 
 Status Lane::handle_frame(const Frame& frame)
@@ -184,7 +157,7 @@ void Lane::answer_ping()
 {
     // One answer to all pings that came together, or while the peer does not read: it must not get
     // more out of this end than it sends, nor a system call for each.
-    if (out_used_ > 0) return;
+    if (sender_.blocked()) return;
     if (const auto pong = std::exchange(owed_pong_, std::nullopt)) send_message(*pong);
 }
 
@@ -219,6 +192,7 @@ bool Lane::end(Error reason)
     backlog_.stop();
     end_timer_.stop();
     fault_ = reason; // nothing is sent any more
+    line_.cancel();
     listener_.on_lane_end(*this, reason);
     return false;
 }
@@ -226,15 +200,18 @@ bool Lane::end(Error reason)
 void Lane::send_packets(FairQueue& queue)
 {
     resting_ = false; // those that took over have ended before it
-    while (!queue.empty() && !held_ && !fault_ && out_used_ == 0 && gate_open() &&
-           seal_packets(queue))
+    while (!queue.empty() && !held_ && !fault_ && sender_.ready() && gate_open()) {
+        const auto sealed = sender_.seal_packets(queue, loop_.now());
+        if (!sealed) {
+            fail_later(sealed.error());
+            break;
+        }
+        counters_.packets_sent += sealed->packets;
+        counters_.bytes_sent += sealed->bytes;
         flush();
-    packets_wait_ = !queue.empty();
-    if (packets_wait_ && out_used_ == 0 && !held_ && !fault_) {
-        if (!gate_timer_.pending()) gate_timer_.every(gate_poll);
-    } else {
-        gate_timer_.stop();
     }
+    packets_wait_ = !queue.empty();
+    poll_gate();
 }
 
 void Lane::rest()
@@ -257,52 +234,44 @@ void Lane::release()
     if (!held_ || fault_) return;
     held_ = false;
     heard_at_ = loop_.now();
-    if (packets_wait_) gate_timer_.every(gate_poll);
+    poll_gate();
     update_interest();
 }
 
 bool Lane::gate_open()
 {
-    if (gate_.surely_open()) return true;
+    SendGate& gate = sender_.gate();
+    if (gate.surely_open()) return true;
     const auto unsent = mptcp::unsent(fd_.get());
     if (!unsent) return true;
-    gate_.found(*unsent);
-    return gate_.open(*unsent);
-}
-
-bool Lane::seal_packets(FairQueue& queue)
-{
-    const std::size_t target = gate_.bulk() ? bulk_record : shaped_record;
-    std::array<FrameHeader, packets_per_record> headers;
-    std::array<PacketBuffer, packets_per_record> packets;
-    std::array<Bytes, 2 * packets_per_record> segments;
-    std::size_t count = 0;
-    std::size_t size = 0;
-    while (count < packets_per_record && size < target && !queue.empty()) {
-        auto packet = queue.pop();
-        headers[count] =
-            packet_frame_header(packet->offload, narrow<std::uint16_t>(packet->buffer.size()));
-        packets[count] = std::move(packet->buffer);
-        segments[2 * count] = headers[count];
-        segments[2 * count + 1] = packets[count].bytes();
-        size += frame_header_size + packets[count].size();
-        counters_.bytes_sent += packets[count].size();
-        ++count;
-    }
-    counters_.packets_sent += count;
-    return seal(std::span{segments}.first(2 * count));
+    gate.found(*unsent);
+    return gate.open(*unsent);
 }
 
 void Lane::send_message(const Message& message)
 {
     const auto payload = encode_message(message);
     const auto header = message_frame_header(narrow<std::uint16_t>(payload.size()));
-    const std::array<Bytes, 2> segments{Bytes{header}, Bytes{payload}};
-    if (seal(segments)) flush();
+    if (fault_) return;
+    const auto sealed = sender_.seal_message(header, payload, loop_.now());
+    if (!sealed) return fail_later(sealed.error());
+    flush();
+    // What the packets waited for may have gone with it: then nothing else tells of it.
+    poll_gate();
+}
+
+void Lane::poll_gate()
+{
+    if (packets_wait_ && !held_ && !fault_ && sender_.ready()) {
+        if (!gate_timer_.pending()) gate_timer_.every(gate_poll);
+    } else {
+        gate_timer_.stop();
+    }
 }
 
 void Lane::close(CloseReason reason)
 {
+    line_.finish(); // the stream ends here: what other threads seal goes first
     send_message(Close{reason});
     ::shutdown(fd_.get(), SHUT_WR);
 }
@@ -313,46 +282,10 @@ void Lane::abort()
     (void)::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
-bool Lane::seal(std::span<const Bytes> segments)
-{
-    if (fault_) return false;
-    std::size_t needed = keys_.sealer.overhead();
-    for (const Bytes segment : segments) needed += segment.size();
-    if (needed > out_.size() - out_used_) {
-        fail_later(
-            fail(std::errc::no_buffer_space, "the peer does not read what it asks for").value());
-        return false;
-    }
-    rekey_when_due();
-    const auto size = keys_.sealer.seal(segments, MutBytes{out_}.subspan(out_used_));
-    if (!size) {
-        fail_later(size.error());
-        return false;
-    }
-    out_used_ += *size;
-    return true;
-}
-
-void Lane::rekey_when_due()
-{
-    const TimePoint now = loop_.now();
-    if (!keys_.sealer.should_rekey() && now - keyed_at_ < rekey_after) return;
-    keys_.sealer.rekey();
-    keyed_at_ = now;
-}
-
 void Lane::flush()
 {
-    while (out_sent_ < out_used_) {
-        const Bytes rest = Bytes{out_}.subspan(out_sent_, out_used_ - out_sent_);
-        const ssize_t n = ::send(fd_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0 && errno == EAGAIN) break;
-        if (n < 0) return fail_later(fail_errno("send", "to peer").value());
-        gate_.sent(static_cast<std::size_t>(n), loop_.now());
-        out_sent_ += static_cast<std::size_t>(n);
-    }
-    if (out_sent_ == out_used_) out_sent_ = out_used_ = 0;
+    if (const auto sent = sender_.flush(fd_.get(), loop_.now()); !sent)
+        return fail_later(sent.error());
     update_interest();
 }
 
@@ -360,13 +293,15 @@ void Lane::fail_later(Error reason)
 {
     if (fault_) return;
     fault_ = std::move(reason);
-    out_sent_ = out_used_ = 0;
+    line_.cancel();
+    sender_.clear();
     end_timer_.once(0ms);
 }
 
 void Lane::update_interest()
 {
-    watch_.want({.readable = !has_backlog() && !held_, .writable = out_used_ > 0});
+    const bool readable = !has_backlog() && !held_ && !deaf_ && !receiver_.room().empty();
+    watch_.want({.readable = readable, .writable = sender_.blocked()});
 }
 
 } // namespace braid

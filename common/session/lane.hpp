@@ -5,7 +5,9 @@
 #include "common/crypto/lane_join.hpp"
 #include "common/crypto/record.hpp"
 #include "common/queue/fair_queue.hpp"
-#include "common/session/send_gate.hpp"
+#include "common/session/lane_receiver.hpp"
+#include "common/session/lane_sender.hpp"
+#include "common/session/record_workers.hpp"
 #include "common/sys/fd.hpp"
 #include "common/sys/loop.hpp"
 #include "common/wire/frame.hpp"
@@ -13,7 +15,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 namespace braid {
 
@@ -22,11 +23,10 @@ namespace braid {
 /// lane after dead_after without a byte, or when it rests without a byte after ping_after;
 /// backlog_ goes on with what was received, on the next turn of the loop;
 /// end_timer_ reports a fault found while sending.
-class Lane {
+class Lane : private WorkLine::Owner {
 public:
     static constexpr auto ping_after = 2s; ///< PROTOCOL.md, "Keep-alive"
     static constexpr auto dead_after = 10s;
-    static constexpr auto rekey_after = 120s; ///< PROTOCOL.md, "Records"
 
     /// All calls come from the loop, never from inside send_*().
     struct Listener {
@@ -43,6 +43,7 @@ public:
     struct Keys {
         RecordSealer sealer;
         RecordOpener opener;
+        RecordWorkers* workers = nullptr; ///< who may run the ciphers, too; outlives the lane
 
         [[nodiscard]] static Keys of_client(Cipher cipher, AeadMaker maker, LaneSecrets secrets);
         [[nodiscard]] static Keys of_server(Cipher cipher, AeadMaker maker, LaneSecrets secrets);
@@ -82,7 +83,7 @@ public:
     void close(CloseReason reason);
 
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
-    [[nodiscard]] Cipher cipher() const noexcept { return keys_.sealer.cipher(); }
+    [[nodiscard]] Cipher cipher() const noexcept { return sender_.cipher(); }
     [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
     [[nodiscard]] std::optional<Duration> rtt() const noexcept { return rtt_; }
     /// When the last byte came out of it.
@@ -93,44 +94,34 @@ private:
     /// False when the lane has ended; then nothing of it may be touched.
     [[nodiscard]] bool receive();
     [[nodiscard]] bool handle_received();
-    /// Opens the next record; false when it is not all there yet.
-    [[nodiscard]] Result<bool> open_next();
     /// Received and not yet handled, more than fits a turn.
     [[nodiscard]] bool has_backlog() const { return backlog_.pending(); }
-    void compact();
     [[nodiscard]] Status handle_frame(const Frame& frame);
     [[nodiscard]] Status handle_message(const Message& message);
     void answer_ping();
+    void on_work_done() override;
     void on_alive_timer();
     bool end(Error reason);
 
     [[nodiscard]] bool gate_open();
-    /// Fills one record from the queue; false when nothing was sealed.
-    bool seal_packets(FairQueue& queue);
-    bool seal(std::span<const Bytes> segments);
-    void rekey_when_due();
+    /// Starts or stops the gate's timer.
+    void poll_gate();
     void flush();
     void fail_later(Error reason);
     void update_interest();
 
     Loop& loop_;
     Fd fd_;
-    Keys keys_;
     Listener& listener_;
-    SendGate gate_;
+    LaneSender sender_;
+    LaneReceiver receiver_;
+    RecordLine line_; ///< dies before what its jobs work on
     Counters counters_;
-    std::vector<std::byte> in_; ///< fixed size; [in_handled_, in_used_) is not yet opened
-    std::size_t in_handled_ = 0;
-    std::size_t in_used_ = 0;
-    std::optional<FrameReader> frames_; ///< of a record that is being handled, within in_
-    std::vector<std::byte> out_;        ///< fixed size; [out_sent_, out_used_) waits for the kernel
-    std::size_t out_sent_ = 0;
-    std::size_t out_used_ = 0;
     bool packets_wait_ = false; ///< the listener has more than was taken
     bool resting_ = false;
     bool held_ = false;
     std::optional<Error> fault_;
-    TimePoint keyed_at_; ///< when the sealer's key was last changed
+    std::optional<Error> deaf_; ///< why nothing more is received; what was is handled first
     TimePoint heard_at_;
     std::optional<Pong> owed_pong_; ///< to the last ping received
     std::uint64_t ping_number_ = 0;

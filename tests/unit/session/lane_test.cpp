@@ -304,6 +304,18 @@ TEST_CASE("what the kernel does not take waits in the queue and goes when it tak
     }
 }
 
+TEST_CASE("packets go on when it was a message that found the kernel free again")
+{
+    LaneAndPeer ends;
+    FairQueue queue;
+    for (std::size_t i = 0; i < 50; ++i) queue.push(queued(ends.pool, pattern(i, 60'000)));
+    ends.lane.send_packets(queue);
+    REQUIRE_FALSE(queue.empty());
+    ends.peer.receive();
+    ends.lane.send_message(Hello{"between"});
+    CHECK(runs_until(ends.loop, patience, [&] { return ends.heard.sendable > 0; }));
+}
+
 TEST_CASE("a lane with nothing waiting does not ask for packets")
 {
     LaneAndPeer ends;
