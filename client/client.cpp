@@ -27,12 +27,12 @@ bool is_refusal(const Error& error)
 
 } // namespace
 
-Client::Client(Loop& loop, const ClientConfig& config, const Identity& identity, AeadMakers makers,
-               HostSetup& host, UsageFile& usage, StartReporter& reporter)
+Client::Client(Loop& loop, const ClientConfig& config, const Identity& identity,
+               RecordCrypto crypto, HostSetup& host, UsageFile& usage, StartReporter& reporter)
     : loop_(loop),
       config_(config),
       identity_(identity),
-      makers_(makers),
+      crypto_(crypto),
       host_(host),
       usage_(usage),
       reporter_(reporter),
@@ -128,10 +128,10 @@ void Client::on_connected(Connected connected)
     via_ = connected.target;
     if (opened.fresh) session_.emplace(loop_, static_cast<Session::Listener&>(*this));
     auto probe_keys = ProbeKeys::of(opened.secrets);
-    session_->open_lane(
-        std::move(connected.fd),
-        Lane::Keys::of_client(opened.cipher, makers_.of(opened.cipher), std::move(opened.secrets)),
-        connected.received);
+    auto keys = Lane::Keys::of_client(opened.cipher, crypto_.makers.of(opened.cipher),
+                                      std::move(opened.secrets));
+    keys.workers = crypto_.workers;
+    session_->open_lane(std::move(connected.fd), std::move(keys), connected.received);
     bond_.attach(*session_, connected, std::move(probe_keys));
     greet(std::move(opened.fresh));
 }
@@ -346,7 +346,8 @@ std::vector<RankedUplink> Client::ranked_uplinks() const
 Client::View Client::view() const
 {
     View view{.config = config_,
-              .makers = makers_,
+              .makers = crypto_.makers,
+              .workers = crypto_.workers ? crypto_.workers->view() : WorkersView{},
               .cipher = has_lane() ? std::optional{session_->lane()->cipher()} : std::nullopt,
               .established = established_,
               .was_up = was_up_,

@@ -19,6 +19,7 @@
 #include "common/admin/program.hpp"
 #include "common/base/log.hpp"
 #include "common/crypto/aead_makers.hpp"
+#include "common/session/record_workers.hpp"
 #include "common/session/session.hpp"
 #include "common/session/tun_port.hpp"
 
@@ -52,6 +53,7 @@ public:
     struct View {
         const ClientConfig& config;
         AeadMakers makers;
+        WorkersView workers;
         std::optional<Cipher> cipher; ///< of the lane
         bool established = false;     ///< the session is up and has a lane
         bool was_up = false;          ///< it has been before
@@ -71,7 +73,7 @@ public:
     };
 
     /// References outlive the client.
-    Client(Loop& loop, const ClientConfig& config, const Identity& identity, AeadMakers makers,
+    Client(Loop& loop, const ClientConfig& config, const Identity& identity, RecordCrypto crypto,
            HostSetup& host, UsageFile& usage, StartReporter& reporter);
 
     /// Opens what it needs from the kernel and begins to connect.
@@ -129,7 +131,7 @@ private:
     Loop& loop_;
     ClientConfig config_;
     const Identity& identity_;
-    AeadMakers makers_;
+    RecordCrypto crypto_;
     HostSetup& host_;
     UsageFile& usage_;
     StartReporter& reporter_;

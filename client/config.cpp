@@ -146,7 +146,7 @@ Result<ClientConfig> parse_client_config(std::string_view text, const ConfigSour
     if (!document) return fail(std::move(document.error()));
     const auto root = document->root();
     root.fields({"server", "identity", "tun", "uplinks", "policy", "guard", "source_rules",
-                 "routes", "state_dir", "user", "control", "log"});
+                 "routes", "state_dir", "user", "workers", "control", "log"});
 
     ClientConfig config;
     read_server(root["server"], config.server);

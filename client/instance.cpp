@@ -115,7 +115,8 @@ ExitCode ClientInstance::run(StartReporter& reporter, StateFile& state)
     auto host = HostSetup::open(config_, state);
     if (!host) return give_up(host.error());
     UsageFile usage{loop, config_.daemon.kept_file};
-    Client client{loop, config_, identity_, choose_makers(), *host, usage, reporter};
+    RecordWorkers workers{loop, config_.daemon.workers};
+    Client client{loop, config_, identity_, {choose_makers(), &workers}, *host, usage, reporter};
     const auto control = DaemonControl::open(
         loop, config_.daemon.control_socket,
         {.status = [&] { return client_status(client.view()); },

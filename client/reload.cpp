@@ -108,6 +108,7 @@ Lines fixed_changes(const ClientConfig& before, const ClientConfig& after)
         {old.user == fresh.user, "user"},
         {old.control_socket == fresh.control_socket, "control.socket"},
         {old.log_file == fresh.log_file, "log.file"},
+        {old.workers == fresh.workers, "workers"},
     };
     Lines keys;
     for (const auto& [is_same, key] : same) {

@@ -155,6 +155,7 @@ json client_status(const Client::View& view)
                 {"mptcp", view.mptcp},
                 {"cipher", view.cipher ? json(name(*view.cipher)) : json()},
                 {"crypto", crypto_status(view.makers)},
+                {"workers", workers_status(view.workers)},
                 {"policy", name_of(view.config.policy)},
                 {"uplinks", std::move(uplinks)},
                 {"lanes", view.session && view.session->lane() ? json::array({lane_status(view)})

@@ -24,6 +24,8 @@ std::string summary(const json& status)
                              plain_text(member(tun, "mtu"))});
     table.add({"mptcp", plain_text(member(status, "mptcp"))});
     table.add({"crypto", crypto_text(member(status, "crypto"), member(status, "cipher"))});
+    if (const auto& workers = member(status, "workers"); !workers.is_null())
+        table.add({"workers", workers_text(workers)});
     table.add({"policy", plain_text(member(status, "policy"))});
     if (const auto& error = member(status, "last_error"); !error.is_null())
         table.add({"last error", plain_text(error)});

@@ -201,7 +201,8 @@ Result<ServerConfig> parse_server_config(std::string_view text, const ConfigSour
     auto document = YamlDocument::parse(text, source.name);
     if (!document) return fail(std::move(document.error()));
     const auto root = document->root();
-    root.fields({"listen", "identity", "tun", "peers", "nat", "limits", "user", "control", "log"});
+    root.fields({"listen", "identity", "tun", "peers", "nat", "limits", "user", "workers",
+                 "control", "log"});
 
     ServerConfig config;
     Taken taken;

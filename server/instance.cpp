@@ -65,7 +65,8 @@ ExitCode ServerInstance::run(StartReporter& reporter, StateFile& state)
     Loop loop;
     auto tun = set_up_host(config_, state);
     if (!tun) return give_up(tun.error());
-    Server server{loop, config_, identity_, choose_makers(), *tun};
+    RecordWorkers workers{loop, config_.daemon.workers};
+    Server server{loop, config_, identity_, {choose_makers(), &workers}, *tun};
     const auto control =
         DaemonControl::open(loop, config_.daemon.control_socket,
                             {.status = [&] { return server_status(config_, server, loop.now()); },

@@ -34,12 +34,12 @@ HandshakeRate::Key random_key()
 
 } // namespace
 
-Server::Server(Loop& loop, const ServerConfig& config, const Identity& identity, AeadMakers makers,
-               Tun& tun)
+Server::Server(Loop& loop, const ServerConfig& config, const Identity& identity,
+               RecordCrypto crypto, Tun& tun)
     : loop_(loop),
       config_(config),
       identity_(identity),
-      makers_(makers),
+      crypto_(crypto),
       table_(config.peers),
       handshake_rate_({.per_source = config.limits.handshakes_per_second_per_source,
                        .total = config.limits.handshakes_per_second},
@@ -151,9 +151,10 @@ Result<JoinedLane> Server::join(Bytes unit, MutBytes out)
 
 void Server::on_admission(Visitor& visitor, Admission admission, Fd fd, Bytes received)
 {
-    Arrival arrival{std::move(fd), visitor.remote(),
-                    Lane::Keys{std::move(admission.sealer), std::move(admission.opener)},
-                    std::move(admission.probe), received};
+    Arrival arrival{
+        std::move(fd), visitor.remote(),
+        Lane::Keys{std::move(admission.sealer), std::move(admission.opener), crypto_.workers},
+        std::move(admission.probe), received};
     if (auto* who = std::get_if<NewSession>(&admission.who))
         begin_session(std::move(*who), std::move(arrival));
     else

@@ -5,6 +5,7 @@
 #include "common/admin/daemon_control.hpp"
 #include "common/admin/program.hpp"
 #include "common/crypto/aead_makers.hpp"
+#include "common/session/record_workers.hpp"
 #include "common/session/session.hpp"
 #include "common/session/tun_port.hpp"
 #include "common/sys/mptcp.hpp"
@@ -63,7 +64,7 @@ public:
     };
 
     /// References outlive the server.
-    Server(Loop& loop, const ServerConfig& config, const Identity& identity, AeadMakers makers,
+    Server(Loop& loop, const ServerConfig& config, const Identity& identity, RecordCrypto crypto,
            Tun& tun);
 
     /// Listens on every configured endpoint, with TCP and UDP.
@@ -71,7 +72,7 @@ public:
     /// Says goodbye to every peer; the loop may be stopped afterwards.
     void close();
 
-    [[nodiscard]] const AeadMakers& makers() const noexcept { return makers_; }
+    [[nodiscard]] const RecordCrypto& crypto() const noexcept { return crypto_; }
     [[nodiscard]] const std::vector<Peer>& peers() const noexcept { return peers_; }
     /// How the loop's end is to be reported.
     [[nodiscard]] ExitCode exit_code() const noexcept { return exit_code_; }
@@ -94,7 +95,7 @@ private:
     void on_tun_lost(const Error& reason) override;
     bool allows_handshake(const Visitor& visitor) override;
     const PresharedKey* find_client(const PublicKey& key) override;
-    AeadMaker maker_of(Cipher cipher) override { return makers_.of(cipher); }
+    AeadMaker maker_of(Cipher cipher) override { return crypto_.makers.of(cipher); }
     Result<JoinedLane> join(Bytes unit, MutBytes out) override;
     void on_admission(Visitor& visitor, Admission admission, Fd fd, Bytes received) override;
     void on_visit_end(Visitor& visitor, const Error& reason) override;
@@ -129,7 +130,7 @@ private:
     Loop& loop_;
     const ServerConfig& config_;
     const Identity& identity_;
-    AeadMakers makers_;
+    RecordCrypto crypto_;
     PeerTable table_;
     JoinTable joins_; ///< of the peers that have a session
     HandshakeRate handshake_rate_;

@@ -57,6 +57,7 @@ json server_status(const ServerConfig& config, const Server& server, TimePoint n
     for (const Prefix& address : config.tun.addresses) addresses.push_back(address.text());
     json peers = json::array();
     for (const Server::Peer& peer : server.peers()) peers.push_back(peer_status(peer, now));
+    const RecordWorkers* const workers = server.crypto().workers;
     return {{"schema", 1},
             {"role", "server"},
             {"version", BRAID_VERSION},
@@ -65,7 +66,8 @@ json server_status(const ServerConfig& config, const Server& server, TimePoint n
             {"listen", std::move(listen)},
             {"tun", {{"name", config.tun.name}, {"addresses", addresses}, {"mtu", config.tun.mtu}}},
             {"mptcp", mptcp::available()},
-            {"crypto", crypto_status(server.makers())},
+            {"crypto", crypto_status(server.crypto().makers)},
+            {"workers", workers_status(workers ? workers->view() : WorkersView{})},
             {"peers", std::move(peers)},
             {"refused_connections", server.counters().refused},
             {"turned_away_connections", server.counters().turned_away},

@@ -17,6 +17,8 @@ std::string summary(const json& status)
                              plain_text(member(tun, "addresses")) + ", mtu " +
                              plain_text(member(tun, "mtu"))});
     table.add({"crypto", crypto_text(member(status, "crypto"), nullptr)});
+    if (const auto& workers = member(status, "workers"); !workers.is_null())
+        table.add({"workers", workers_text(workers)});
     if (const auto& privileges = member(status, "privileges"); !privileges.is_null())
         table.add({"privileges", privileges_text(privileges)});
     return table.text();

@@ -26,4 +26,12 @@ nlohmann::json crypto_status(const AeadMakers& makers)
     return status;
 }
 
+nlohmann::json workers_status(const WorkersView& workers)
+{
+    return {
+        {"configured", workers.wanted ? nlohmann::json(*workers.wanted) : nlohmann::json("auto")},
+        {"threads", workers.threads},
+        {"in_use", workers.in_use}};
+}
+
 } // namespace braid

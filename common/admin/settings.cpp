@@ -17,6 +17,17 @@ constexpr std::size_t longest_interface_name = 15; ///< IFNAMSIZ - 1
 /// Of sun_path, less its terminating zero.
 constexpr std::size_t longest_socket_path = sizeof(sockaddr_un::sun_path) - 1;
 
+constexpr std::uint32_t most_workers = 16;
+
+Result<std::optional<std::uint32_t>> parse_workers(const std::string& text)
+{
+    if (text == "auto") return std::nullopt;
+    const auto number = integer_within(std::uint32_t{1}, most_workers)(text);
+    if (number) return *number;
+    return fail(std::errc::invalid_argument, "'" + text + "' is no number of workers",
+                "auto, or a number from 1 to " + std::to_string(most_workers));
+}
+
 YamlParser<std::filesystem::path> socket_path_from(const ConfigSource& source)
 {
     return [parse = path_from(source)](const std::string& text) {
@@ -66,6 +77,8 @@ void read_daemon_settings(const YamlNode& root, const ConfigSource& source,
 {
     std::string user;
     if (root["user"].read(user, parse_user_name)) settings.user = user;
+
+    root["workers"].read(settings.workers, parse_workers);
 
     const auto control = root["control"].fields({"socket"});
     control["socket"].read(settings.control_socket, socket_path_from(source));

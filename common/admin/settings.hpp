@@ -5,6 +5,7 @@
 #include "common/base/log.hpp"
 #include "common/base/result.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -12,7 +13,7 @@
 
 namespace braid {
 
-/// `user`, `control.*` and `log.*` of a config.
+/// `user`, `workers`, `control.*` and `log.*` of a config.
 struct DaemonSettings {
     std::filesystem::path control_socket{};          ///< shorter than 108 bytes (sun_path)
     LogLevel log_level = LogLevel::info;             ///< least severe level that is logged
@@ -20,6 +21,9 @@ struct DaemonSettings {
     std::optional<std::string> user{};               ///< none: braid where there is one
     /// What the daemon keeps from one start to the next, in a folder of its own; none: nothing.
     std::optional<std::filesystem::path> kept_file{};
+
+    /// Threads that seal and open records, the loop's own included, 1 to 16; none: auto.
+    std::optional<std::uint32_t> workers{};
 
     /// The control socket's path with `suffix` after it: ".lock", ".state".
     [[nodiscard]] std::filesystem::path beside_socket(std::string_view suffix) const;
@@ -42,7 +46,8 @@ using KeyFileCheck = std::function<Status(const std::filesystem::path&)>;
 /// Says that only we or root own a key file, so that nobody else can open it to others.
 [[nodiscard]] Status check_key_owner(const std::filesystem::path& file);
 
-/// Reads `user`, `control` and `log` below the root of a config; what is absent keeps its value.
+/// Reads `user`, `workers`, `control` and `log` below the root of a config; what is absent keeps
+/// its value.
 void read_daemon_settings(const YamlNode& root, const ConfigSource& source,
                           DaemonSettings& settings);
 

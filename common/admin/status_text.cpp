@@ -123,6 +123,15 @@ std::string crypto_text(const nlohmann::json& crypto, const nlohmann::json& ciph
     return plain_text(all);
 }
 
+std::string workers_text(const nlohmann::json& workers)
+{
+    const std::string configured = plain_text(member(workers, "configured"));
+    if (configured == "1") return configured;
+    const bool in_use = member(workers, "in_use") == nlohmann::json(true);
+    if (!in_use) return configured + ", not in use";
+    return configured + ", in use: " + plain_text(member(workers, "threads")) + " beside the loop";
+}
+
 std::string bytes_text(const nlohmann::json& bytes)
 {
     constexpr std::array units{"kB", "MB", "GB", "TB", "PB"};

@@ -32,6 +32,8 @@ private:
 /// The object `crypto` as "aes-256-gcm by libcrypto 3.0.17, chacha20-poly1305 by ..."; of a cipher
 /// that is not null only this one.
 [[nodiscard]] std::string crypto_text(const nlohmann::json& crypto, const nlohmann::json& cipher);
+/// The object `workers` as "1", "auto, not in use" or "3, in use: 2 beside the loop".
+[[nodiscard]] std::string workers_text(const nlohmann::json& workers);
 /// Bytes as "999 B", "1.2 kB", "34.5 MB", "1.2 GB" (powers of 1000).
 [[nodiscard]] std::string bytes_text(const nlohmann::json& bytes);
 /// Microseconds as "21.3 ms"; 0 is "-", no sample yet.

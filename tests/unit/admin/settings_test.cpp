@@ -111,3 +111,18 @@ TEST_CASE("a key file of ours or root's is in order")
     CHECK(check_key_owner(folder.write("key", "", 0600)));
     CHECK_FALSE(check_key_owner(folder / "none"));
 }
+
+TEST_CASE("workers are auto or a number")
+{
+    CHECK_FALSE(read("{}")->workers.has_value());
+    CHECK_FALSE(read("workers: auto\n")->workers.has_value());
+    CHECK(read("workers: 1\n")->workers == 1);
+    CHECK(read("workers: 16\n")->workers == 16);
+    for (const auto* bad : {"0", "17", "-1", "2.5", "many", "''"}) {
+        CAPTURE(bad);
+        const auto refused = read("workers: " + std::string{bad} + "\n");
+        REQUIRE_FALSE(refused);
+        CHECK(refused.error().what.starts_with("x.yaml:1:1: workers: '"));
+        CHECK(refused.error().hint == "auto, or a number from 1 to 16");
+    }
+}

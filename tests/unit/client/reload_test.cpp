@@ -79,10 +79,11 @@ TEST_CASE("what needs a restart is named by its keys")
     after.daemon.user = "nobody";
     after.daemon.control_socket = "/c.sock";
     after.daemon.log_file = "/l";
+    after.daemon.workers = 2;
     const auto change = compare(before, after);
     CHECK(change.fixed == Lines{"server.endpoint", "server.public_key", "identity.private_key_file",
                                 "identity.preshared_key_file", "tun.name", "source_rules",
-                                "state_dir", "user", "control.socket", "log.file"});
+                                "state_dir", "user", "control.socket", "log.file", "workers"});
     CHECK(change.live.empty());
 }
 

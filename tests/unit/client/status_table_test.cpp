@@ -13,6 +13,7 @@ TEST_CASE("the client's status is a summary, its uplinks, and its lanes with the
         "tun": {"name": "braid0", "addresses": ["10.86.0.2/24", "fd86::2/64"], "mtu": 1500},
         "mptcp": true, "policy": "aggregate", "cipher": "aes-256-gcm",
         "crypto": {"aes-256-gcm": "libcrypto 3.0.17", "chacha20-poly1305": "libsodium 1.0.18"},
+        "workers": {"configured": "auto", "threads": 1, "in_use": true},
         "uplinks": [
             {"interface": "wifi", "priority": "primary", "state": "active", "since_s": 12.34,
              "reason": "carries traffic", "address": "192.168.1.5", "rtt_us": 21349,
@@ -28,12 +29,13 @@ TEST_CASE("the client's status is a summary, its uplinks, and its lanes with the
             {"uplink": "lte", "local": "[2001:db8::7]:40001", "remote": "[2001:db8::1]:8684",
              "backup": true, "rtt_us": 70000, "tx_bytes": 1, "rx_bytes": 2}]}]})");
     CHECK("\n" + client_status_table(status) == R"(
-state   degraded
-server  203.0.113.5:8684
-tunnel  braid0: 10.86.0.2/24, fd86::2/64, mtu 1500
-mptcp   yes
-crypto  aes-256-gcm by libcrypto 3.0.17
-policy  aggregate
+state    degraded
+server   203.0.113.5:8684
+tunnel   braid0: 10.86.0.2/24, fd86::2/64, mtu 1500
+mptcp    yes
+crypto   aes-256-gcm by libcrypto 3.0.17
+workers  auto, in use: 1 beside the loop
+policy   aggregate
 
 uplink  priority  state   for    rtt      loss   share  sent    received  reason
 wifi    primary   active  12 s   21.3 ms  0.4 %  63 %   1.2 GB  340.0 MB  carries traffic

@@ -53,6 +53,7 @@ struct Fixture {
     {
         return client_status({.config = config,
                               .makers = {},
+                              .workers = workers,
                               .cipher = cipher,
                               .established = established,
                               .was_up = was_up,
@@ -96,6 +97,7 @@ struct Fixture {
     std::optional<Target> via;
     std::string last_error;
     std::optional<Cipher> cipher;
+    WorkersView workers;
     bool established = false;
     bool was_up = false;
     bool mptcp = false;
@@ -311,6 +313,7 @@ TEST_CASE("before the first session there is a whole status")
         "schema": 1, "role": "client", "state": "connecting", "server": "vpn.example.org:8684",
         "tun": {"name": "braid0", "addresses": ["10.86.0.2/24", "fd86::2/64"], "mtu": 1400},
         "mptcp": false, "cipher": null, "policy": "aggregate", "uplinks": [], "lanes": [],
+        "workers": {"configured": "auto", "threads": 0, "in_use": false},
         "dropped_packets": {"queue_full": 0, "unreadable": 0, "refused": 0, "undelivered": 0}})"));
 }
 
@@ -328,6 +331,14 @@ TEST_CASE("the cipher is that of the lane, and each cipher has a library")
     CHECK(fixture.status().at("cipher") == "chacha20-poly1305");
     const std::string library = fixture.status().at("crypto").at("chacha20-poly1305");
     CHECK(library.starts_with("libsodium "));
+}
+
+TEST_CASE("the workers are those of the config, and those that there are")
+{
+    Fixture fixture;
+    fixture.workers = {.wanted = 3, .threads = 2, .in_use = true};
+    CHECK(fixture.status().at("workers") ==
+          json::parse(R"({"configured": 3, "threads": 2, "in_use": true})"));
 }
 
 TEST_CASE("the last error is shown while there is one")

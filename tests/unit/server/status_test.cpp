@@ -62,7 +62,7 @@ struct Fixture {
     ServerConfig config = make_config();
     Server::Identity identity{PrivateKey::generate(), std::vector<PresharedKey>(2)};
     Tun tun = Tun::open("braidtest0").value();
-    Server server{loop, config, identity, AeadMakers{}, tun};
+    Server server{loop, config, identity, RecordCrypto{}, tun};
 };
 
 /// The client of the first peer, by hand.
@@ -125,6 +125,7 @@ TEST_CASE("a server without sessions has a whole status")
     CHECK(status == json::parse(R"({
         "schema": 1, "role": "server", "state": "up", "listen": ["127.0.0.1:8684"],
         "tun": {"name": "braidtest0", "addresses": ["10.86.0.1/24"], "mtu": 1500},
+        "workers": {"configured": "auto", "threads": 0, "in_use": false},
         "refused_connections": 0, "turned_away_connections": 0,
         "deferred_handshakes": 0, "probes": 0, "foreign_probes": 0,
         "dropped_packets": {"unreadable": 0, "refused": 0, "undelivered": 0}})"));
