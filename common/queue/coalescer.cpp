@@ -1,6 +1,7 @@
 #include "common/queue/coalescer.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace braid {
@@ -46,7 +47,7 @@ void Coalescer::join(Open& open, const Segment& segment, Bytes packet)
     PacketBuffer& buffer = open.packet.buffer;
     if (open.joined.count() == 1) {
         PacketBuffer roomy = pool_.for_size(Coalesced::most_bytes);
-        std::ranges::copy(buffer.bytes(), roomy.room().begin());
+        std::memcpy(roomy.room().data(), buffer.bytes().data(), buffer.size());
         buffer = std::move(roomy);
     }
     open.joined.append(segment, packet, buffer.room());

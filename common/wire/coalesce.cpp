@@ -3,6 +3,7 @@
 #include "common/wire/checksum.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <netinet/in.h>
 
 namespace braid {
@@ -136,7 +137,7 @@ bool Coalesced::takes(const Segment& next, Bytes packet, Bytes super_packet) con
 void Coalesced::append(const Segment& next, Bytes packet, MutBytes buffer) noexcept
 {
     const Bytes payload = packet.subspan(next.headers);
-    std::ranges::copy(payload, buffer.subspan(size_).begin());
+    std::memcpy(buffer.subspan(size_).data(), payload.data(), payload.size());
     if (next.pushed) {
         const std::size_t ip = next.gso == Gso::tcp4 ? ipv4_header_size : ipv6_header_size;
         buffer[ip + tcp_flags_at] |= tcp_psh; // the far kernel leaves it on the last segment
