@@ -125,7 +125,7 @@ bool Coalesced::takes(const Segment& next, Bytes packet, Bytes super_packet) con
     if (closed_ || next.gso != first_.gso || next.headers != first_.headers ||
         next.payload > first_.payload || size_ + next.payload > most_bytes)
         return false;
-    const std::size_t ip = packet[0] >> 4 == std::byte{4} ? ipv4_header_size : ipv6_header_size;
+    const std::size_t ip = (packet[0] >> 4) == std::byte{4} ? ipv4_header_size : ipv6_header_size;
     if (!same_ip_header(packet, super_packet, ip)) return false;
     const Bytes one = packet.subspan(ip, next.headers - ip);
     const Bytes other = super_packet.subspan(ip, next.headers - ip);

@@ -56,14 +56,14 @@ TEST_CASE("a busy loop uses the pool within 400 ms, if there is a processor to s
         Machine::Load load;
         bool pool;
     };
-    for (const auto& [load, pool] :
+    for (const Case& each :
          {Case{{.loop = 0.95, .idle = 3}, true}, Case{{.loop = 0.95, .idle = 0.6}, true},
           Case{{.loop = 0.95, .idle = 0.3}, false}, Case{{.loop = 0.8, .idle = 3}, false},
           Case{{.loop = 0.95, .idle = 0}, false}}) {
-        CAPTURE(load.loop);
-        CAPTURE(load.idle);
+        CAPTURE(each.load.loop);
+        CAPTURE(each.load.idle);
         Machine machine;
-        CHECK(machine.run(load, 400ms) == pool);
+        CHECK(machine.run(each.load, 400ms) == each.pool);
     }
 }
 

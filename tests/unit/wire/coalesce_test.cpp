@@ -78,13 +78,17 @@ TEST_CASE("what has other headers, or does not follow, does not join")
     CHECK(joins(first, changed(next, [](Buffer& p) { p[33] = std::byte{0x18}; }))); // PSH
     CHECK(!joins(first, tcp.next(1000)));                                           // a gap
     CHECK(!joins(first, first));                                                    // a repetition
-    const std::vector<std::pair<std::string, std::size_t>> fields = {
+    struct Field {
+        std::string name;
+        std::size_t at;
+    };
+    const std::vector<Field> fields = {
         {"traffic class", 1}, {"time to live", 8},    {"source", 15},
         {"destination", 19},  {"source port", 21},    {"ACK number", 31},
         {"window", 35},       {"urgent pointer", 39}, {"options", 45}};
-    for (const auto& [field, at] : fields) {
-        CAPTURE(field);
-        CHECK(!joins(first, changed(next, [at = at](Buffer& p) { p[at] ^= std::byte{1}; })));
+    for (const Field& field : fields) {
+        CAPTURE(field.name);
+        CHECK(!joins(first, changed(next, [&](Buffer& p) { p[field.at] ^= std::byte{1}; })));
     }
 
     PacketSource udp6{.v4 = false, .is_udp = true};

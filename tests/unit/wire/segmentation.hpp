@@ -38,7 +38,7 @@ inline std::size_t checksum(const Buffer& bytes)
 /// The packet with its lengths, its identification (IPv4) and all its checksums.
 inline Buffer completed(Buffer packet, std::size_t identification)
 {
-    const bool v4 = packet[0] >> 4 == std::byte{4};
+    const bool v4 = (packet[0] >> 4) == std::byte{4};
     const std::size_t l4 = v4 ? 20 : 40;
     const bool udp = packet[v4 ? 9 : 6] == std::byte{IPPROTO_UDP};
     const std::size_t length = packet.size() - l4;
