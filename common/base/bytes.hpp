@@ -142,4 +142,15 @@ private:
     bool ok_ = true;
 };
 
+/// The big-endian field at `at`, which lies within the bytes.
+[[nodiscard]] inline std::uint16_t u16_at(Bytes bytes, std::size_t at) noexcept
+{
+    return WireReader{bytes.subspan(at)}.u16();
+}
+/// `value` has 16 bits.
+inline void put_u16(MutBytes bytes, std::size_t at, std::size_t value) noexcept
+{
+    WireWriter{bytes.subspan(at)}.u16(narrow<std::uint16_t>(value));
+}
+
 } // namespace braid

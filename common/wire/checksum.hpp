@@ -64,6 +64,12 @@ private:
     std::uint64_t sum_ = 0; ///< of at most 2^32 words, far more than a packet has
 };
 
+/// What is stored for a sum.
+[[nodiscard]] constexpr std::uint16_t complement(std::uint16_t sum) noexcept
+{
+    return static_cast<std::uint16_t>(~sum & 0xffff);
+}
+
 /// The pseudo-header of a transport of `length` bytes (RFC 9293 3.1, RFC 8200 8.1); without IPv6
 /// routing headers.
 [[nodiscard]] inline ChecksumSum pseudo_header_sum(const PacketInfo& info, std::size_t length)

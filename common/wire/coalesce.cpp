@@ -35,16 +35,6 @@ constexpr std::byte tcp_ece{0x40};
 constexpr std::size_t udp_length_at = 4;
 constexpr std::size_t udp_checksum_at = 6;
 
-std::uint16_t u16_at(Bytes bytes, std::size_t at)
-{
-    return WireReader{bytes.subspan(at)}.u16();
-}
-
-void put_u16(MutBytes bytes, std::size_t at, std::size_t value)
-{
-    WireWriter{bytes.subspan(at)}.u16(narrow<std::uint16_t>(value));
-}
-
 bool same(Bytes one, Bytes other, std::size_t from, std::size_t to)
 {
     return std::ranges::equal(one.subspan(from, to - from), other.subspan(from, to - from));
@@ -162,7 +152,7 @@ Offload Coalesced::finish(const PacketInfo& info, MutBytes super_packet) const n
         put_u16(super_packet, ipv4_length_at, super_packet.size());
         put_u16(super_packet, ipv4_checksum_at, 0);
         const auto sum = ChecksumSum{}.add(super_packet.first(ip)).folded();
-        put_u16(super_packet, ipv4_checksum_at, static_cast<std::uint16_t>(~sum));
+        put_u16(super_packet, ipv4_checksum_at, complement(sum));
     } else {
         put_u16(super_packet, ipv6_length_at, transport.size());
     }

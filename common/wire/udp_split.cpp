@@ -1,5 +1,7 @@
 #include "common/wire/udp_split.hpp"
 
+#include "common/wire/checksum.hpp"
+
 #include <algorithm>
 #include <cassert>
 
@@ -15,44 +17,15 @@ constexpr std::size_t ipv6_header_size = 40;
 constexpr std::size_t udp_length_offset = 4;
 constexpr std::size_t udp_checksum_offset = 6;
 
-std::uint16_t get(Bytes bytes, std::size_t offset)
-{
-    return WireReader{bytes.subspan(offset)}.u16();
-}
-
-void put(MutBytes bytes, std::size_t offset, std::size_t value)
-{
-    WireWriter{bytes.subspan(offset)}.u16(narrow<std::uint16_t>(value));
-}
-
-/// Sum of the big-endian 16-bit words; an odd last byte counts as if a zero followed (RFC 1071).
-/// Not folded: at most 32768 words leave room in the 32 bits for a few more.
-std::uint32_t sum_of(Bytes bytes)
-{
-    std::uint32_t sum = 0;
-    for (std::size_t i = 0; i + 1 < bytes.size(); i += 2)
-        sum += std::to_integer<std::uint32_t>(bytes[i]) << 8 |
-               std::to_integer<std::uint32_t>(bytes[i + 1]);
-    if (bytes.size() % 2 != 0) sum += std::to_integer<std::uint32_t>(bytes.back()) << 8;
-    return sum;
-}
-
-/// The checksum to store for an unfolded sum.
-std::uint16_t checksum_of(std::uint32_t sum)
-{
-    sum = (sum >> 16) + (sum & 0xffff);
-    sum = (sum >> 16) + (sum & 0xffff);
-    return static_cast<std::uint16_t>(~sum & 0xffff);
-}
-
 /// Puts into the IPv4 header of a datagram what differs from that of the super-packet.
 void finish_ipv4(MutBytes datagram, std::size_t header_size, std::size_t index)
 {
-    const std::size_t identification = get(datagram, ipv4_identification_offset) + index;
-    put(datagram, ipv4_length_offset, datagram.size());
-    put(datagram, ipv4_identification_offset, identification & 0xffff);
-    put(datagram, ipv4_checksum_offset, 0);
-    put(datagram, ipv4_checksum_offset, checksum_of(sum_of(datagram.first(header_size))));
+    const std::size_t identification = u16_at(datagram, ipv4_identification_offset) + index;
+    put_u16(datagram, ipv4_length_offset, datagram.size());
+    put_u16(datagram, ipv4_identification_offset, identification & 0xffff);
+    put_u16(datagram, ipv4_checksum_offset, 0);
+    const auto sum = ChecksumSum{}.add(datagram.first(header_size)).folded();
+    put_u16(datagram, ipv4_checksum_offset, complement(sum));
 }
 
 /// Puts in the UDP length, and completes the checksum as Linux does (__udp_gso_segment): from
@@ -61,15 +34,16 @@ void finish_ipv4(MutBytes datagram, std::size_t header_size, std::size_t index)
 /// pseudo-header (RFC 8200 8.1), need no care.
 void finish_udp(MutBytes transport)
 {
-    const std::uint32_t pseudo_header = get(transport, udp_checksum_offset);
-    const std::uint32_t old_length = get(transport, udp_length_offset);
+    const auto pseudo_header = u16_at(transport, udp_checksum_offset);
+    const auto old_length = u16_at(transport, udp_length_offset);
     const auto length = narrow<std::uint16_t>(transport.size());
-    put(transport, udp_length_offset, length);
-    put(transport, udp_checksum_offset, 0);
-    const auto checksum =
-        checksum_of(sum_of(transport) + pseudo_header + (~old_length & 0xffff) + length);
+    put_u16(transport, udp_length_offset, length);
+    put_u16(transport, udp_checksum_offset, 0);
+    ChecksumSum sum;
+    sum.add(transport).add(pseudo_header).add(complement(old_length)).add(length);
+    const auto checksum = complement(sum.folded());
     // A zero would say that there is none (RFC 768).
-    put(transport, udp_checksum_offset, checksum == 0 ? 0xffff : checksum);
+    put_u16(transport, udp_checksum_offset, checksum == 0 ? 0xffff : checksum);
 }
 
 } // namespace
@@ -116,7 +90,7 @@ Bytes UdpSplit::write(std::size_t index, MutBytes room) const
     if (family_ == Family::v4)
         finish_ipv4(datagram, l4_offset_, index);
     else
-        put(datagram, ipv6_length_offset, datagram.size() - ipv6_header_size);
+        put_u16(datagram, ipv6_length_offset, datagram.size() - ipv6_header_size);
     finish_udp(datagram.subspan(l4_offset_));
     return datagram;
 }
