@@ -37,25 +37,28 @@ TunPort::TunPort(Loop& loop, Tun& tun, PacketPool& pool, Listener& listener)
 void TunPort::on_readable()
 {
     const TimePoint now = loop_.now();
-    for (int i = 0; i < reads_per_turn && read_one(now); ++i) {
+    std::size_t taken = 0;
+    for (int i = 0; i < reads_per_turn && taken < bytes_per_turn; ++i) {
+        const std::size_t size = read_one(now);
+        if (size == 0) break;
+        taken += size;
     }
     coalescer_.flush();
     listener_.on_tun_drained();
 }
 
-bool TunPort::read_one(TimePoint now)
+std::size_t TunPort::read_one(TimePoint now)
 {
     PacketBuffer buffer = pool_.large();
     const auto size = tun_.read(buffer.room());
     if (!size) {
         watch_.want({}); // it stays readable for ever: watching on would spin
         listener_.on_tun_lost(size.error());
-        return false;
+        return 0;
     }
-    if (*size == 0) return false;
     if (*size < Tun::vnet_header_size) {
-        ++counters_.unreadable;
-        return true;
+        if (*size > 0) ++counters_.unreadable;
+        return *size;
     }
     VnetHeader header;
     std::copy_n(buffer.room().begin(), header.size(), header.begin());
@@ -64,14 +67,14 @@ bool TunPort::read_one(TimePoint now)
     const auto offload = info ? describe_offload(header, *info) : fail(info.error());
     if (!info || !offload) {
         ++counters_.unreadable;
-        return true;
+        return *size;
     }
     QueuedPacket packet{.buffer = std::move(buffer),
                         .offload = *offload,
                         .flow = hash_flow(flow_key_, *info),
                         .queued_at = now};
     coalescer_.add(std::move(packet), *info, says_checksum_is_good(header));
-    return true;
+    return *size;
 }
 
 void TunPort::deliver(const Offload& offload, const PacketInfo& info, Bytes packet,

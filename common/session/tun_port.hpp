@@ -18,7 +18,10 @@ namespace braid {
 
 class TunPort {
 public:
-    static constexpr int reads_per_turn = 64; ///< then other descriptors get their turn
+    /// After so many reads, or bytes, other descriptors get their turn. Many small packets at once
+    /// make large records; a quarter of what a queue holds leaves it time to be emptied.
+    static constexpr int reads_per_turn = 256;
+    static constexpr std::size_t bytes_per_turn = FairQueue::default_cap / 4;
 
     struct Listener {
         virtual ~Listener() = default;
@@ -53,8 +56,8 @@ private:
     /// For a kernel that takes no UDP super-packets.
     void deliver_split(const Offload& offload, const PacketInfo& info, Bytes packet,
                        std::uint32_t mtu);
-    /// True when there was something to read.
-    bool read_one(TimePoint now);
+    /// How much there was to read, bytes; 0: nothing.
+    std::size_t read_one(TimePoint now);
 
     Loop& loop_;
     Tun& tun_;
