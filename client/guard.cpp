@@ -305,6 +305,7 @@ bool Guard::is_frozen(TimePoint now)
     HoleWatch::Look look{.acked = data->acked, .unacked = data->unacked};
     for (const auto& each : watched_) {
         if (!each->subflow) continue;
+        look.peer_window = std::max(look.peer_window, each->subflow->peer_window);
         look.rtt = std::max<Duration>(look.rtt, std::chrono::microseconds{each->subflow->rtt_us});
         if (const auto sent = each->ack_due.oldest_sent())
             look.oldest_in_flight = std::min(look.oldest_in_flight, *sent);

@@ -87,7 +87,7 @@ void LaneWatch::judge(TimePoint now, std::size_t peer, Watched& watched, const L
     const auto living = mptcp::subflows(lane.fd());
     if (!living) return;
     const auto conviction = watched.verdict.look(now, *living);
-    if (is_frozen(now, watched, lane)) return listener_.on_lane_frozen(peer);
+    if (is_frozen(now, watched, lane, *living)) return listener_.on_lane_frozen(peer);
     if (!conviction) return;
     const auto done = cut(*conviction);
     if (done) return listener_.on_subflow_cut(peer, *done);
@@ -96,13 +96,15 @@ void LaneWatch::judge(TimePoint now, std::size_t peer, Watched& watched, const L
     diag_.reset();
 }
 
-bool LaneWatch::is_frozen(TimePoint now, Watched& watched, const Lane& lane)
+bool LaneWatch::is_frozen(TimePoint now, Watched& watched, const Lane& lane,
+                          const std::vector<mptcp::Subflow>& living)
 {
     const auto data = mptcp::data_progress(lane.fd());
     if (!data) return false; // plain TCP has no holes
     const auto in_flight = watched.verdict.in_flight();
     return watched.hole.look(now, {.acked = data->acked,
                                    .unacked = data->unacked,
+                                   .peer_window = mptcp::peer_window(living),
                                    .oldest_in_flight = in_flight.oldest,
                                    .rtt = in_flight.rtt});
 }

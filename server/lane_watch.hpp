@@ -69,7 +69,8 @@ private:
     void measure_pressure(TimePoint now, std::size_t peer, Watched& watched,
                           const Session& session);
     void judge(TimePoint now, std::size_t peer, Watched& watched, const Lane& lane);
-    [[nodiscard]] static bool is_frozen(TimePoint now, Watched& watched, const Lane& lane);
+    [[nodiscard]] static bool is_frozen(TimePoint now, Watched& watched, const Lane& lane,
+                                        const std::vector<mptcp::Subflow>& living);
     [[nodiscard]] Result<SubflowCut> cut(const StallVerdict::Conviction& conviction);
 
     Loop& loop_;

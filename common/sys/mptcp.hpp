@@ -69,6 +69,7 @@ struct Subflow {
     std::uint64_t bytes_received = 0;
     std::uint64_t bytes_sent = 0; ///< with retransmissions
     std::uint64_t bytes_retransmitted = 0;
+    std::uint32_t peer_window = 0; ///< bytes that the peer is ready to take, all subflows together
 };
 
 /// The living subflows of a connection, at most 16 (not what was closed and still waits for the
@@ -76,6 +77,8 @@ struct Subflow {
 /// MPTCP_TCPINFO + SUBFLOW_ADDRS (before Linux 6.5), else (plain TCP) one made of TCP_INFO and the
 /// socket's names. 1 to 2 us a call.
 [[nodiscard]] Result<std::vector<Subflow>> subflows(int fd);
+/// The widest window that the peer has told on any of them, bytes; 0 without one.
+[[nodiscard]] std::uint32_t peer_window(const std::vector<Subflow>& living);
 
 /// What the kernel holds of a connection and has not put on any wire yet.
 struct Unsent {

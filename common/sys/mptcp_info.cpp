@@ -98,7 +98,8 @@ Subflow make_subflow(const tcp_info& info, const SubflowAddresses& addresses)
             .bytes_acked = info.tcpi_bytes_acked,
             .bytes_received = info.tcpi_bytes_received,
             .bytes_sent = info.tcpi_bytes_sent,
-            .bytes_retransmitted = info.tcpi_bytes_retrans};
+            .bytes_retransmitted = info.tcpi_bytes_retrans,
+            .peer_window = info.tcpi_snd_wnd};
 }
 
 Result<std::size_t> queue_unsent(int fd)
@@ -178,6 +179,13 @@ Result<std::vector<Subflow>> subflows(int fd)
         found = subflows_by_two_calls(fd);
     if (!found) found = subflows_of_tcp(fd);
     return found;
+}
+
+std::uint32_t peer_window(const std::vector<Subflow>& living)
+{
+    std::uint32_t widest = 0;
+    for (const Subflow& each : living) widest = std::max(widest, each.peer_window);
+    return widest;
 }
 
 Result<Unsent> unsent(int fd)

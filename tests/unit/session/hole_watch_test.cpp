@@ -10,7 +10,7 @@ constexpr TimePoint start{1h};
 /// A connection that looks every 5 ms.
 struct Connection {
     HoleWatch watch;
-    HoleWatch::Look now_seen{.acked = 1, .unacked = 1000};
+    HoleWatch::Look now_seen{.acked = 1, .unacked = 1000, .peer_window = 65'536};
     TimePoint now = start;
 
     Connection() { (void)watch.look(now, now_seen); }
@@ -60,6 +60,25 @@ TEST_CASE("a drip is a hole too: a fragment every 200 ms")
         lane.now_seen.oldest_in_flight = sent;
     };
     CHECK(lane.until_verdict(20s, drip) < 3s);
+}
+
+TEST_CASE("a peer that does not read makes no hole, nor for a while after it has")
+{
+    Connection lane;
+    lane.now_seen.peer_window = HoleWatch::least_window - 1;
+    CHECK(lane.until_verdict(5s, [] {}) == 5s);
+    lane.now_seen.peer_window = HoleWatch::least_window;
+    const Duration taken = lane.until_verdict(5s, [] {});
+    CHECK(taken > HoleWatch::reads_after + 900ms);
+    CHECK(taken <= HoleWatch::reads_after + 1100ms);
+}
+
+TEST_CASE("a peer that reads in gulps makes no hole")
+{
+    Connection lane;
+    int looks = 0;
+    const auto gulp = [&] { lane.now_seen.peer_window = ++looks % 60 == 0 ? 0 : 65'536; };
+    CHECK(lane.until_verdict(5s, gulp) == 5s);
 }
 
 TEST_CASE("a slow subflow that has the missing data in flight makes no hole")
