@@ -2,12 +2,14 @@
 """The parts of `bench latency` and `bench links` that need no lab: lines, what pings and voice
 tell, tables and targets."""
 
+import subprocess
 import sys
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from bonded_columns import Braid, OpenVpnMptcp
 from figures import judge
 from latency_scenarios import PAIR, SCENARIOS
 from latency_table import (PINGS, UNANSWERED_MS, VOICE, Arrival, LatencyFigures, ping_figures,
@@ -143,6 +145,17 @@ class Latency(unittest.TestCase):
                               if scenario.compares(column)}, wanted)
         for name, wanted in (("one-up", False), ("bloat-up", True), ("blackhole", False)):
             self.assertEqual(SCENARIOS[name].compares("braid-first"), wanted)
+
+
+class Columns(unittest.TestCase):
+    class Stuck:
+        def finish(self):
+            raise subprocess.TimeoutExpired("iperf3", 30)
+
+    def test_a_transfer_that_never_ends_is_a_figure_of_openvpn_but_a_failure_of_braid(self):
+        openvpn, braid = (object.__new__(kind) for kind in (OpenVpnMptcp, Braid))  # without a lab
+        self.assertEqual(openvpn.finish_tcp(self.Stuck()), 0)
+        self.assertRaises(subprocess.TimeoutExpired, braid.finish_tcp, self.Stuck())
 
 
 class Links(unittest.TestCase):
