@@ -27,7 +27,7 @@ from latency_table import LatencyFigures, targets
 from bench_program import (add_comparison, if_installed, measure, names_of, outcome,
                            read_comparison, run_as_root, save, show_progress)
 
-SECONDS, WARM_UP_S, IDLE_S = 6, 4, 2
+SECONDS, WARM_UP_S, IDLE_S = 5, 4, 2
 QUICK_WARM_UP_S = QUICK_IDLE_S = 1
 
 
