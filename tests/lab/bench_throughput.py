@@ -10,22 +10,18 @@ measured, 2 usage, 5 not permitted, 130 interrupted.
 """
 
 import argparse
-import json
 import os
-import subprocess
 import sys
-from pathlib import Path
 
-from throughput_columns import COLUMNS, OpenVpn, missing_programs
+from throughput_columns import COLUMNS, OpenVpn
 from throughput_steps import GROUPS, Bench, memory
 from throughput_table import Table
-from throughput_targets import judge, targets
+from throughput_targets import targets
 
-from bench_program import complain, run_as_root, show_progress, verdict
+from bench_program import (add_comparison, if_installed, measure, names_of, outcome,
+                           read_comparison, run_as_root, save, show_progress)
 from cable import Cable
 from lab import LabError
-from machine import DISTURBED_SHARE, Machine
-from process_usage import Others
 
 PACKAGES = "iperf3 ethtool mptcpize openvpn openssl wireguard-go wireguard-tools iproute2"
 SHAPED_COLUMNS = ("raw-mptcp", "braid")
@@ -42,20 +38,6 @@ def start_all(columns):
             raise LabError(f"{name}: {error}") from error
 
 
-def measure(table, name, column, step):
-    """One measurement, into the table; what goes wrong is told there."""
-    title, _, function = step
-    table.measured += 1
-    try:
-        with Others(column.cable) as others, Machine() as machine:
-            figures = function(column)
-    except (LabError, OSError, subprocess.SubprocessError) as error:
-        table.failures.append(f"{name}, {title}: {error}")
-        return
-    table.disturbed += machine.disturbed or others.share > DISTURBED_SHARE
-    table.add(name, figures)
-
-
 def measure_all(options, cable, columns, table):
     bench = Bench(cable, options.seconds, 100 if options.quick else 500, options.quick)
     steps = bench.steps(options.rows, options.quick)
@@ -65,18 +47,20 @@ def measure_all(options, cable, columns, table):
                 if column.tcp_only and not step[1]:
                     continue
                 show_progress(f"run {run + 1} of {options.runs}: {step[0]}, {name}")
-                measure(table, name, column, step)
+                figures = measure(table, cable, f"{name}, {step[0]}",
+                                  lambda: step[2](column))
+                table.add_all(name, figures or {})
     show_progress("")
     for name, column in columns.items():
         try:
-            table.add(name, memory(column))
+            table.add_all(name, memory(column))
         except OSError as error:
             table.failures.append(f"{name}: a daemon has died: {error}")
 
 
 def throughput(options):
     """Measures and prints; yields the exit status."""
-    table = Table({name: COLUMNS[name].title for name in options.only})
+    table = Table(columns={name: COLUMNS[name].title for name in options.only})
     with Cable(options.shaped) as cable:
         columns = {name: COLUMNS[name](cable) for name in options.only}
         try:
@@ -88,22 +72,9 @@ def throughput(options):
             for column in columns.values():
                 column.stop()
     print("\n".join([*head(options), "", table.text()]))
-    if options.json:
-        Path(options.json).write_text(json.dumps(
-            {"options": vars(options), **table.as_json()}, indent=1))
+    save(options, **table.as_json())
     cipher = columns["braid"].cipher if "braid" in columns else None
-    return outcome(options, table, cipher)
-
-
-def outcome(options, table, cipher):
-    """Tells how the figures stand to the targets; yields the exit status."""
-    lines, misses = judge(table, targets(options.shaped, cipher))
-    if options.no_targets or not lines:
-        return 1 if table.failures else 0
-    print("\n".join(["", "Targets, by medians:", *lines]))
-    if table.failures:
-        misses.append("something could not be measured, see above")
-    return verdict(misses)
+    return outcome(options, table, targets(options.shaped, cipher))
 
 
 def head(options):
@@ -114,54 +85,26 @@ def head(options):
             "or 0.1 % (64 bytes) lost."]
 
 
-def names_of(known):
-    def parse(text):
-        names = tuple(name for name in text.split(",") if name)
-        wrong = [name for name in names if name not in known]
-        if wrong or not names:
-            raise argparse.ArgumentTypeError(f"{', '.join(wrong) or 'nothing'}: known are "
-                                             + ", ".join(known))
-        return names
-    return parse
-
-
 def parse():
     parser = argparse.ArgumentParser(prog="bench throughput", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, help="at least 5 for figures to rely on (5)")
-    parser.add_argument("--seconds", type=int, help="of each transfer (3)")
-    parser.add_argument("--only", type=names_of(COLUMNS), metavar="COLUMN,...",
-                        help="of " + ", ".join(COLUMNS))
+    add_comparison(parser, COLUMNS, seconds=3, quick="one run of 1 s with few rows")
     parser.add_argument("--rows", type=names_of(GROUPS), metavar="ROWS,...", default=GROUPS,
                         help="of " + ", ".join(GROUPS))
     parser.add_argument("--shaped", type=float, metavar="MBIT", default=0,
                         help="shape the cable to so many Mbit/s each way; then only "
                              + " and ".join(SHAPED_COLUMNS) + " by default")
     parser.add_argument("--openvpn-cipher", choices=CIPHERS, default=OpenVpn.wanted_cipher)
-    parser.add_argument("--quick", action="store_true",
-                        help="one run of 1 s with few rows, without targets: to see that it works")
-    parser.add_argument("--no-targets", action="store_true", help="only print")
-    parser.add_argument("--json", metavar="FILE", help="every run's figures")
-    options = parser.parse_args()
-    options.runs = (1 if options.quick else 5) if options.runs is None else options.runs
-    options.seconds = (1 if options.quick else 3) if options.seconds is None else options.seconds
-    options.no_targets = options.no_targets or options.quick
+    options = read_comparison(parser)
     options.only = options.only or (SHAPED_COLUMNS if options.shaped else tuple(COLUMNS))
-    if options.runs < 1 or options.seconds < 1 or options.shaped < 0:
-        parser.error("--runs, --seconds: at least 1; --shaped: not below 0")
-    return options
-
-
-def run_if_installed(options):
-    tools = ["iperf3", "ethtool", *(["tc"] if options.shaped else [])]
-    if missing := missing_programs(options.only, tools):
-        complain(f"not installed: {', '.join(missing)}",
-                 f"apt-get install --no-install-recommends {PACKAGES}; or choose columns by --only")
-        return 1
+    if options.shaped < 0:
+        parser.error("--shaped: not below 0")
     OpenVpn.wanted_cipher = options.openvpn_cipher
-    return throughput(options)
+    return options
 
 
 if __name__ == "__main__":
     wanted = parse()
-    sys.exit(run_as_root(lambda: run_if_installed(wanted)))
+    tools = ["iperf3", "ethtool", *(["tc"] if wanted.shaped else []),
+             *(program for name in wanted.only for program in COLUMNS[name].programs)]
+    sys.exit(run_as_root(lambda: if_installed(tools, PACKAGES, lambda: throughput(wanted))))

@@ -33,11 +33,12 @@ using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 using std::chrono::microseconds;
 
-constexpr auto usage = R"(usage: datagram_meter receive PORT
+constexpr auto usage = R"(usage: datagram_meter receive PORT [FIRST]
        datagram_meter send ADDRESS PORT SIZE RATE SECONDS
 
-receive counts until SIGTERM, and then until nothing has come for 200 ms. RATE is datagrams a
-second, SIZE bytes of payload, ADDRESS IPv4. Each prints one line of JSON at its end:
+receive counts until SIGTERM, and then until nothing has come for 200 ms; only datagrams from
+number FIRST on (0). RATE is datagrams a second, SIZE bytes of payload, ADDRESS IPv4. Each prints
+one line of JSON at its end:
   send      sent, seconds
   receive   received, reordered (behind a later number), seconds (from the first to the last)
 )";
@@ -132,7 +133,7 @@ void send(const sockaddr_in& to, std::size_t size, double rate, Seconds duration
                 now.count());
 }
 
-void receive(const sockaddr_in& at)
+void receive(const sockaddr_in& at, std::uint64_t first_counted)
 {
     const Fd fd = udp_socket(at, ::bind);
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof receive_buffer);
@@ -150,13 +151,13 @@ void receive(const sockaddr_in& at)
             ::recvmmsg(fd.get(), batch.messages(), most_in_burst, MSG_WAITFORONE, nullptr);
         if (count < 0 && errno == EAGAIN && stopping != 0) break;
         if (count < 0) continue;
-        last = Clock::now();
-        if (received == 0) first = last;
         for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+            if (batch.number(i) < first_counted) continue;
+            last = Clock::now();
+            if (received++ == 0) first = last;
             if (batch.number(i) < highest) ++reordered;
             highest = std::max(highest, batch.number(i));
         }
-        received += static_cast<unsigned>(count);
     }
     std::printf("{\"received\": %llu, \"reordered\": %llu, \"seconds\": %.6f}\n", received,
                 reordered, Seconds{last - first}.count());
@@ -167,9 +168,9 @@ void run(std::span<char*> words)
     const std::string_view verb = words.empty() ? "" : words[0];
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    if (verb == "receive" && words.size() == 2) {
+    if (verb == "receive" && (words.size() == 2 || words.size() == 3)) {
         address.sin_port = htons(parse<std::uint16_t>(words[1]));
-        return receive(address);
+        return receive(address, words.size() == 3 ? parse<std::uint64_t>(words[2]) : 0);
     }
     if (verb != "send" || words.size() != 6) throw std::invalid_argument{usage};
     if (::inet_pton(AF_INET, words[1], &address.sin_addr) != 1)

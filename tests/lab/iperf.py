@@ -1,6 +1,7 @@
 """iperf3 in the lab: one test of TCP between two hosts, and what its report says."""
 
 import json
+import subprocess
 from dataclasses import dataclass
 
 from cable import CONGESTION
@@ -51,18 +52,50 @@ class Iperf:
 
     def tcp(self, seconds, streams=1, way="up"):
         """`way`: up is towards the server, down from it, both at once."""
-        words = {"up": [], "down": ["-R"], "both": ["--bidir"]}[way]
-        return read_transfer(self._run(seconds, "-C", CONGESTION, "-P", str(streams), *words))
+        with self.begin(seconds, streams, way) as test:
+            return test.finish()
 
-    def _run(self, seconds, *words):
+    def begin(self, seconds, streams=1, way="up", warm_up_s=0, congestion=CONGESTION):
+        """Starts what tcp() does and yields the Test; what arrives in the first `warm_up_s`, before
+        `seconds`, does not count."""
+        words = {"up": [], "down": ["-R"], "both": ["--bidir"]}[way]
         server = self.lab.popen(self.server, [*self.prefix, "iperf3", "-s", "-1", "-p", PORT,
                                               "--forceflush"])
+        test = Test(self.lab, [server], warm_up_s + seconds + GRACE_S)
         try:
             self.lab.wait_for(lambda: b"listening" in server.log_path.read_bytes(), 10,
                               f"{self.server}: iperf3 listening")
-            return self.lab.run(self.client, [*self.prefix, "iperf3", "-c", self.address,
-                                              "-p", PORT, "-t", str(seconds), "-J", *words],
-                                timeout=seconds + GRACE_S, check=False).stdout
-        finally:
-            self.lab.stop(server, grace_s=0.5)
-            server.log_path.unlink(missing_ok=True)
+            test.children.append(self.lab.popen(
+                self.client, [*self.prefix, "iperf3", "-c", self.address, "-p", PORT, "-J",
+                              "-t", str(seconds), "-O", str(warm_up_s), "-C", congestion,
+                              "-P", str(streams), *words], stderr=subprocess.DEVNULL))
+            return test
+        except BaseException:
+            test.stop()
+            raise
+
+
+@dataclass
+class Test:
+    """One that is under way: the two programs, the client last. Ends with the `with`."""
+
+    lab: object
+    children: list
+    timeout_s: float
+
+    def finish(self):
+        """Waits for its end and yields the Transfer."""
+        client = self.children[-1]
+        client.wait(self.timeout_s)
+        return read_transfer(client.log_path.read_text())
+
+    def stop(self):
+        for child in self.children:
+            self.lab.stop(child, grace_s=0.5)
+            child.log_path.unlink(missing_ok=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()

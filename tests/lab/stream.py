@@ -37,7 +37,7 @@ class Stream:
         whole = text[:text.rfind("\n") + 1]
         self._read += len(whole)
         for line in whole.splitlines():
-            number, _, received = line.split()
+            number, _, received, _ = line.split()
             if int(number) != len(self.moments):
                 self.fault = self.fault or f"message {number} in place of {len(self.moments)}"
             self.moments.append(int(received) / 1e9)

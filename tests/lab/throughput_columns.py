@@ -6,7 +6,6 @@ addresses of its own. All of them and braid encrypt with keys made for this run.
 """
 
 import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -124,25 +123,32 @@ class OpenVpn(Column):
 
     programs = ("openvpn", "openssl")
     wanted_cipher = "AES-256-GCM"
-    words = ()
+    words = launcher = ()  # of openvpn, and in front of it
     number = 0
+    _keys, _children = None, {}
 
     def start(self):
         self.client_device = self.server_device = f"ovpn{self.number}"
         client4, self.address = (f"10.87.{self.number}.{host}" for host in (2, 1))
-        keys = make_keys(self.cable.directory / f"openvpn{self.number}")
+        self._keys = self._keys or make_keys(self.cable.directory / f"openvpn{self.number}")
         client, server = self._protocols
         ends = {"server": ["--tls-server", "--dh", "none", "--proto", server,
                            "--local", self.cable.server4, "--ifconfig", self.address, client4],
                 "client": ["--tls-client", "--remote", self.cable.server4, "--nobind",
                            "--proto", client, "--ifconfig", client4, self.address]}
-        children = {role: self.cable.popen(role, ["openvpn", *words, *keys[role].words(),
-                                                  *self._common_words()])
-                    for role, words in ends.items()}
-        for role, child in children.items():
+        self._children = {role: self.cable.popen(role, [
+            *self.launcher, "openvpn", *words, *self._keys[role].words(), *self._common_words()])
+            for role, words in ends.items()}
+        for role, child in self._children.items():
             await_log(self.cable, child, b"Initialization Sequence Completed", role)
-        self.daemons = {role: child.pid for role, child in children.items()}
-        self._log = children["client"].log_path
+        self.daemons = {role: child.pid for role, child in self._children.items()}
+        self._log = self._children["client"].log_path
+
+    def stop(self):
+        """Its keys stay for the next start()."""
+        children, self._children = self._children, {}
+        for child in children.values():
+            self.cable.stop(child)
 
     def about(self):
         log = self._log.read_text(errors="replace")
@@ -232,9 +238,3 @@ def await_log(cable, child, text, role):
 COLUMNS = {"raw-tcp": RawTcp, "raw-mptcp": RawMptcp, "braid": Braid, "packet-tunnel": PacketTunnel,
            "openvpn-udp": OpenVpnUdp, "openvpn-tcp": OpenVpnTcp, "openvpn-tcp-9000": OpenVpnTcp9000,
            "wireguard-go": WireGuardGo}
-
-
-def missing_programs(names, others):
-    """Programs that these columns need, and `others`, that are not installed."""
-    wanted = [*others, *(program for name in names for program in COLUMNS[name].programs)]
-    return [program for program in dict.fromkeys(wanted) if not shutil.which(program)]

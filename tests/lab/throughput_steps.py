@@ -6,7 +6,7 @@ from iperf import Iperf
 from lab import LabError
 from process_usage import cpu_seconds, peak_resident_mib
 from rate_search import RateSearch
-from throughput_table import percentile
+from figures import percentile
 
 # payload in bytes: first offer in datagrams a second, most loss
 UDP_SEARCHES = {1200: (5e3, 0.01), 64: (10e3, 0.001)}
@@ -87,7 +87,7 @@ class Bench:
         if "error" in report:
             raise LabError(f"ping: {report['error']}")
         times = [(int(received) - int(sent)) / 1e3
-                 for _, sent, received in map(str.split, record.read_text().splitlines())]
+                 for _, sent, received, _ in map(str.split, record.read_text().splitlines())]
         return {"rtt-p50": percentile(times, 50), "rtt-p99": percentile(times, 99)}
 
     def forwarded(self, column, group, way):

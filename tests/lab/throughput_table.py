@@ -1,10 +1,10 @@
 """The table of `bench throughput`: its rows, medians over runs, text and JSON. Pure."""
 
-import math
-import statistics
 from dataclasses import dataclass, field
 
-FIRST_WIDTH, UNIT_WIDTH, GAP = 26, 6, 2
+from figures import Figures, aligned, number, ratio
+
+TITLE_WIDTHS = (26, 6)
 
 
 @dataclass(frozen=True)
@@ -49,25 +49,16 @@ WITH_BEST = "raw-mptcp"
 
 
 @dataclass
-class Table:
-    """Every run's figures: of each column (name and title), of each row."""
+class Table(Figures):
+    """Every run's figures: of each row, of each column (name and title)."""
 
-    columns: dict
+    columns: dict = field(default_factory=dict)
     about: dict = field(default_factory=dict)  # version and cipher, by column
-    runs: dict = field(default_factory=dict)  # (row key, column) -> figures
-    failures: list = field(default_factory=list)
-    measured: int = 0
-    disturbed: int = 0
 
-    def add(self, column, figures):
-        """Notes a run's figures, by row; None stands for one that could not be had."""
+    def add_all(self, column, figures):
+        """Notes a run's figures, by row."""
         for key, figure in figures.items():
-            if figure is not None:
-                self.runs.setdefault((ROWS[key].key, column), []).append(figure)
-
-    def median(self, key, column):
-        found = self.runs.get((key, column))
-        return statistics.median(found) if found else None
+            self.add(ROWS[key].key, column, figure)
 
     def cell(self, key, column):
         text = number(self.median(key, column))
@@ -84,7 +75,7 @@ class Table:
         lines = [["", "", *(title[i] for title in self.columns.values())] for i in (0, 1)]
         lines += [[row.title, row.unit, *(self.cell(row.key, column) for column in self.columns)]
                   for row in rows]
-        return [BLOCKS[name], *aligned(lines), ""]
+        return [BLOCKS[name], *aligned(lines, TITLE_WIDTHS), ""]
 
     def ratios(self, own="braid", key="tcp-1"):
         """How many times as fast as each other column the own one is."""
@@ -93,8 +84,8 @@ class Table:
             mine = self.median(f"{key}-{way}", own)
             others = {column: self.median(f"{key}-{way}", column) for column in self.columns
                       if column != own}
-            words = [f"{number(mine / other)} x {column}" for column, other in others.items()
-                     if mine and other]
+            words = [f"{number(ratio(mine, other))} x {column}"
+                     for column, other in others.items() if mine and other]
             if words:
                 found.append(f"{own}, 1 stream {way}: {', '.join(words)}")
         return found
@@ -105,11 +96,7 @@ class Table:
         if any(column == WITH_BEST for _, column in self.runs):
             lines += ["(): the best run. Raw MPTCP through iperf3 has a fast and a slow mode on a "
                       "cable without a limit."]
-        lines.append(f"{self.disturbed} of {self.measured} measurements were made while others "
-                     "took more than 10 % of the CPU time or 20 ms at once.")
-        if self.failures:
-            lines += ["", "What could not be measured:", *(f"  {each}" for each in self.failures)]
-        return lines
+        return lines + self.how_measured()
 
     def text(self):
         return "\n".join([each for name in BLOCKS for each in self.block(name)] + self.foot())
@@ -122,26 +109,3 @@ class Table:
                              "runs": self.runs[row.key, column]}
                     for column in self.columns if (row.key, column) in self.runs}}
                     for row in ROWS.values()]}
-
-
-def number(value):
-    """Three digits, or all those before the point; '-' for none."""
-    if value is None:
-        return "-"
-    if value < 1:
-        return f"{value:.3g}"
-    return f"{value:.{max(0, 2 - int(math.log10(value)))}f}"
-
-
-def aligned(lines):
-    """Rows of cells as text, all columns but the first two to the right."""
-    widths = [max(map(len, cells)) + GAP for cells in zip(*lines)][2:]
-    return [(f"{first:<{FIRST_WIDTH}}{unit:<{UNIT_WIDTH}}"
-             + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths))).rstrip()
-            for first, unit, *cells in lines]
-
-
-def percentile(values, share):
-    """Nearest rank; None without values."""
-    ordered = sorted(values)
-    return ordered[max(0, -(-len(ordered) * share // 100) - 1)] if ordered else None

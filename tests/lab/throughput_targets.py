@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from throughput_table import ROWS, number
+from figures import ratio
+from throughput_table import ROWS
 
 WAYS, ROLES = ("up", "down"), ("client", "server")
 OPENVPNS = ("openvpn-udp", "openvpn-tcp", "openvpn-tcp-9000")
@@ -39,8 +40,7 @@ class Target:
         own = table.median(self.key, "braid")
         if self.most is not None or own is None:
             return own
-        other = table.median(*self.other)
-        return own / other if other else None
+        return ratio(own, table.median(*self.other))
 
     def met(self, found):
         return found <= self.most if self.most is not None else found >= self.least
@@ -61,18 +61,3 @@ def targets(shaped, cipher):
         found += [Target(f"cpu-{way}-{role}", most=MOST_CPU_S_PER_GB)
                   for way in WAYS for role in ROLES]
     return [*found, Target("memory-client", most=MOST_MEMORY_MIB)]
-
-
-def judge(table, wanted):
-    """The lines about targets whose figures were measured, and those that are missed."""
-    lines, misses = [], []
-    for target in wanted:
-        found = target.found(table)
-        if found is None:
-            continue
-        line = f"{target.text()}: {number(found)}"
-        met = target.met(found)
-        lines.append(f"  {'met   ' if met else 'missed'}  {line}")
-        if not met:
-            misses.append(line)
-    return lines, misses

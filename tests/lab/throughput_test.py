@@ -14,12 +14,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from cable import shaper
 from datagram_rate import read_reports
+from figures import judge, number, percentile
 from iperf import read_transfer
 from lab import LabError
 from process_usage import Others
 from rate_search import PRECISION, RateSearch
-from throughput_table import ROWS, Table, number, percentile
-from throughput_targets import judge, targets
+from throughput_table import ROWS, Table
+from throughput_targets import targets
 
 
 def search(start, ceiling, most_sent=float("inf"), most_trials=20):
@@ -88,6 +89,11 @@ class Reports(unittest.TestCase):
         self.assertAlmostEqual(found.loss, 0.249)
         self.assertAlmostEqual(found.reordered, 3 / 751)
 
+    def test_datagrams_of_the_warm_up_are_neither_sent_nor_lost(self):
+        found = read_reports('{"sent": 1000, "seconds": 2}',
+                             'listening\n{"received": 300, "reordered": 0, "seconds": 1}\n', 600)
+        self.assertAlmostEqual(found.loss, 0.25)
+
     def test_nothing_arrived_is_all_lost(self):
         found = read_reports('{"sent": 9, "seconds": 1}',
                              'listening\n{"received": 0, "reordered": 0, "seconds": 0}')
@@ -100,10 +106,10 @@ class Reports(unittest.TestCase):
 
 class TheTable(unittest.TestCase):
     def setUp(self):
-        self.table = Table({"raw-mptcp": ("raw", "MPTCP"), "braid": ("braid", "")})
+        self.table = Table(columns={"raw-mptcp": ("raw", "MPTCP"), "braid": ("braid", "")})
         for raw, own in ((1.0, 4.0), (12.0, 6.0), (2.0, 5.0)):
-            self.table.add("raw-mptcp", {"tcp-1-up": raw})
-            self.table.add("braid", {"tcp-1-up": own, "cpu-up-client": None})
+            self.table.add_all("raw-mptcp", {"tcp-1-up": raw})
+            self.table.add_all("braid", {"tcp-1-up": own, "cpu-up-client": None})
 
     def test_a_cell_is_the_median_with_the_best_for_raw_mptcp(self):
         self.assertEqual(self.table.cell("tcp-1-up", "raw-mptcp"), "2.00 (12.0)")
@@ -134,7 +140,7 @@ class TheTable(unittest.TestCase):
 
     def test_an_unknown_row_is_a_mistake(self):
         with self.assertRaises(KeyError):
-            self.table.add("braid", {"tcp-2-up": 1.0})
+            self.table.add_all("braid", {"tcp-2-up": 1.0})
 
     def test_json_has_every_run(self):
         row = next(row for row in self.table.as_json()["rows"] if row["row"] == "tcp-1-up")
@@ -144,9 +150,9 @@ class TheTable(unittest.TestCase):
 class Targets(unittest.TestCase):
     def judged(self, figures, shaped=0, cipher="aes-256-gcm"):
         """`figures`: by (row, column)."""
-        table = Table({})
+        table = Table()
         for (key, column), figure in figures.items():
-            table.add(column, {key: figure})
+            table.add_all(column, {key: figure})
         return judge(table, targets(shaped, cipher))
 
     def test_every_target_is_about_rows_that_there_are(self):

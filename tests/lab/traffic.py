@@ -61,11 +61,23 @@ def add_bulk(parser):
                         help="write a line of JSON per 100 ms with the bytes so far")
 
 
+def add_real_time(parser):
+    parser.add_argument("--real-time", action="store_true",
+                        help="at real-time priority, where that is permitted")
+
+
+def add_dscp(parser):
+    parser.add_argument("--dscp", type=int, choices=range(64), default=0, metavar="0..63",
+                        help="code point of what this end sends, such as 46 (EF)")
+
+
 def add_stream(parser, size):
     parser.add_argument("--interval", type=positive_s, default=0.01, help="such as 10ms")
     parser.add_argument("--size", type=size_bytes, default=size, help="bytes of a message")
     parser.add_argument("--record", metavar="FILE",
-                        help="write a line for each arrival: number, sent, received (ns)")
+                        help="write a line for each arrival: number, sent, received, seen by the "
+                             "echo server (ns)")
+    add_real_time(parser)
 
 
 def add_twoway(commands):
@@ -83,15 +95,16 @@ def add_twoway(commands):
 def parse():
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, function, text in (
-        ("tcp-server", tcp_server, "serve downloads, uploads and echo over TCP"),
-        ("udp-echo-server", udp_echo_server, "echo datagrams"),
-    ):
-        server = commands.add_parser(name, help=text)
-        server.add_argument("port", type=int)
-        server.add_argument("--mptcp", action="store_true", help="accept MPTCP too (TCP only)")
-        add_congestion(server)
-        server.set_defaults(function=function)
+    server = commands.add_parser("tcp-server", help="serve downloads, uploads and echo over TCP")
+    server.add_argument("port", type=int)
+    server.add_argument("--mptcp", action="store_true", help="accept MPTCP too")
+    add_congestion(server)
+    server.set_defaults(function=tcp_server)
+    echo = commands.add_parser("udp-echo-server", help="echo datagrams")
+    echo.add_argument("port", type=int)
+    add_dscp(echo)
+    add_real_time(echo)
+    echo.set_defaults(function=udp_echo_server)
     for name, function in (("download", download), ("upload", upload)):
         bulk = commands.add_parser(name, help=f"{name} from or to tcp-server, with SHA-256")
         add_bulk(bulk)
@@ -101,6 +114,7 @@ def parse():
         add_target(stream)
         add_stream(stream, size)
         stream.add_argument("--seconds", type=positive_s, default=5.0)
+        add_dscp(stream)
         stream.set_defaults(function=function)
     pinger = commands.add_parser("ping", help="ICMP echo")
     pinger.add_argument("host")

@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 
+from realtime import run_before_programs
 from traffic_bulk import connect
 
 STAMP = struct.Struct("!Qqq")  # number, sent (ns), seen by the echo server (ns; UDP only)
@@ -33,7 +34,8 @@ class Tally:
     """What came back of a stream, and the longest time in which nothing did."""
 
     def __init__(self, record_path=None):
-        """`record_path`: a file that gets a line `number sent received` (ns) for each arrival."""
+        """`record_path`: a file that gets a line `number sent received seen` (ns) for each arrival;
+        seen: by the echo server, 0 where there is none that tells."""
         self.start = time.monotonic_ns()
         self.sent = 0
         self.send_errors = 0
@@ -51,8 +53,8 @@ class Tally:
         self._arrivals.append(arrival)
         self._numbers.add(arrival[0])
         if self._record:
-            number, sent, _, received = arrival
-            self._record.write(f"{number} {sent} {received}\n")
+            number, sent, seen, received = arrival
+            self._record.write(f"{number} {sent} {received} {seen}\n")
 
     @property
     def distinct(self):
@@ -108,6 +110,8 @@ def send_regularly(options, tally, send):
 
 def exchange(options, send, receive_into):
     """Runs sender and receiver together; `receive_into(tally)` reads once, or times out."""
+    if options.real_time:
+        run_before_programs()
     tally = Tally(options.record)
     sender = threading.Thread(target=send_regularly, args=(options, tally, send), daemon=True)
     sender.start()
@@ -133,12 +137,20 @@ def exchange(options, send, receive_into):
     return report
 
 
+def mark(datagrams, dscp):
+    """Gives what a UDP socket sends a code point, over IPv4 too where the socket is of IPv6."""
+    datagrams.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
+    if datagrams.family == socket.AF_INET6:
+        datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, dscp << 2)
+
+
 def udp_stream(options):
     family, _, _, _, address = socket.getaddrinfo(options.host, options.port,
                                                   type=socket.SOCK_DGRAM)[0]
     with socket.socket(family, socket.SOCK_DGRAM) as stream:
         if options.device:
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, options.device.encode())
+        mark(stream, options.dscp)
         stream.connect(address)
         stream.settimeout(0.1)
 
@@ -176,9 +188,12 @@ def tcp_stream(options):
 
 def udp_echo_server(options):
     """Echoes until it is killed, from the address that was asked, with the time of arrival."""
+    if options.real_time:
+        run_before_programs()
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as server:
         server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        mark(server, options.dscp)
         server.bind(("::", options.port))
         print(json.dumps({"listening": options.port}), flush=True)
         while True:

@@ -8,16 +8,15 @@ gap is the network's and not the scheduler's.
 """
 
 import array
-import gc
 import json
 import os
 import select
 import socket
 import struct
-import sys
 import time
 from pathlib import Path
 
+from realtime import run_before_programs
 from traffic_bulk import IPPROTO_MPTCP, connect
 
 TCP_BYTES, UDP_BYTES = 64, 172
@@ -115,14 +114,6 @@ class UdpEnd:
         except ConnectionRefusedError:
             return  # an ICMP error for an earlier datagram
         self._arrivals.note()
-
-
-def run_before_programs():
-    gc.disable()
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-    except PermissionError:
-        print("twoway: without real-time priority", file=sys.stderr, flush=True)
 
 
 def exchange(ends, interval_s, listener=None, accepted=None):
