@@ -12,6 +12,7 @@
 #include "common/wire/offload.hpp"
 #include "common/wire/packet.hpp"
 
+#include <cstddef>
 #include <cstdint>
 
 namespace braid {
