@@ -3,6 +3,7 @@
 #include "common/session/lane_socket.hpp"
 #include "common/sys/mptcp.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
@@ -16,6 +17,9 @@ constexpr int receives_per_turn = 4;
 /// as it can must not hold the loop for longer than some hundred microseconds.
 constexpr std::size_t frames_per_turn = 64;
 constexpr auto gate_poll = 1ms;
+/// What has come of a record wakes the loop when so much is there, or the rest of it: the peer of a
+/// slow link is heard of within dead_after, at 13 kbit/s still.
+constexpr std::size_t most_at_once = std::size_t{16} * 1024;
 
 } // namespace
 
@@ -298,10 +302,16 @@ void Lane::fail_later(Error reason)
     end_timer_.once(0ms);
 }
 
+void Lane::wake_for(std::size_t bytes)
+{
+    if (std::exchange(wakes_for_, bytes) != bytes) lane_socket::wake_for(fd_.get(), bytes);
+}
+
 void Lane::update_interest()
 {
     const bool readable = !has_backlog() && !held_ && !deaf_ && !receiver_.room().empty();
     watch_.want({.readable = readable, .writable = sender_.blocked()});
+    wake_for(std::min(receiver_.missing(), most_at_once));
 }
 
 } // namespace braid

@@ -109,6 +109,7 @@ private:
     void flush();
     void fail_later(Error reason);
     void update_interest();
+    void wake_for(std::size_t bytes);
 
     Loop& loop_;
     Fd fd_;
@@ -117,6 +118,7 @@ private:
     LaneReceiver receiver_;
     RecordLine line_; ///< dies before what its jobs work on
     Counters counters_;
+    std::size_t wakes_for_ = 1; ///< bytes that make the connection readable
     bool packets_wait_ = false; ///< the listener has more than was taken
     bool resting_ = false;
     bool held_ = false;

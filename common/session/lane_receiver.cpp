@@ -28,6 +28,14 @@ MutBytes LaneReceiver::room() noexcept
     return busy() && rest.size() < least_room ? MutBytes{} : rest;
 }
 
+std::size_t LaneReceiver::missing() const
+{
+    const Bytes rest = Bytes{in_}.subspan(begun_, used_ - begun_);
+    const auto unit = next_unit(rest);
+    if (!unit || !*unit || (*unit)->size <= rest.size()) return 1;
+    return (*unit)->size - rest.size();
+}
+
 Result<bool> LaneReceiver::open_next()
 {
     if (frames_) return true;

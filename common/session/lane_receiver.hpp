@@ -27,6 +27,8 @@ public:
     /// too little room.
     [[nodiscard]] MutBytes room() noexcept;
     void received(std::size_t size) noexcept { used_ += size; }
+    /// How many bytes have to come before there is more to open; 1 when that is not known.
+    [[nodiscard]] std::size_t missing() const;
 
     /// Finds the next record, if the last one's frames have all been taken. False when it is not
     /// all there, or still being opened. Errors: of RecordOpener::open; the lane must end.

@@ -52,6 +52,12 @@ void lane_socket::prepare(int fd)
     set_keep_alive(fd);
 }
 
+void lane_socket::wake_for(int fd, std::size_t bytes)
+{
+    const int size = narrow<int>(bytes);
+    (void)::setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &size, sizeof size);
+}
+
 void lane_socket::bound_window(int fd, std::size_t bytes)
 {
     // The kernel doubles it for its own bookkeeping.

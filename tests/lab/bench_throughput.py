@@ -13,7 +13,7 @@ import argparse
 import os
 import sys
 
-from throughput_columns import COLUMNS, OpenVpn
+from throughput_columns import COLUMNS, Braid, OpenVpn
 from throughput_steps import GROUPS, Bench, memory
 from throughput_table import Table
 from throughput_targets import targets
@@ -82,7 +82,12 @@ def head(options):
     return [f"Medians of {options.runs} runs, {options.seconds} s a transfer, on a cable {shape};"
             f" {os.cpu_count()} cores run everything.",
             "TCP: cubic inside, and outside. UDP: the highest rate with at most 1 % (1200 bytes) "
-            "or 0.1 % (64 bytes) lost."]
+            "or 0.1 % (64 bytes) lost.",
+            *([f"braid: workers: {options.workers}"] if options.workers != "auto" else [])]
+
+
+def workers(text):
+    return text if text == Braid.workers else int(text)
 
 
 def parse():
@@ -95,11 +100,14 @@ def parse():
                         help="shape the cable to so many Mbit/s each way; then only "
                              + " and ".join(SHAPED_COLUMNS) + " by default")
     parser.add_argument("--openvpn-cipher", choices=CIPHERS, default=OpenVpn.wanted_cipher)
+    parser.add_argument("--workers", type=workers, default=Braid.workers,
+                        help=f"threads of each end of braid ({Braid.workers})")
     options = read_comparison(parser)
     options.only = options.only or (SHAPED_COLUMNS if options.shaped else tuple(COLUMNS))
     if options.shaped < 0:
         parser.error("--shaped: not below 0")
     OpenVpn.wanted_cipher = options.openvpn_cipher
+    Braid.workers = options.workers
     return options
 
 

@@ -65,12 +65,14 @@ class RawMptcp(Column):
 class Braid(Column):
     title = ("braid", "")
     client_device = server_device = "braid0"
+    workers = "auto"       # of both ends' configs
     _client = _server = None
 
     def start(self):
         self.address = SERVER_INNER4
-        self._server = Server(self.cable, self.cable.directory / "server", **QUIET)
-        self._client = Client(self.cable, self._server, routes=[], **QUIET)
+        settings = QUIET | {"workers": self.workers}
+        self._server = Server(self.cable, self.cable.directory / "server", **settings)
+        self._client = Client(self.cable, self._server, routes=[], **settings)
         self._server.peers[0]["addresses"].append(LAN)
         self._server.write_config()
         self._client.write_config(plain_uplinks("wan"))
