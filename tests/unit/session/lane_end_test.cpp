@@ -240,7 +240,7 @@ TEST_CASE("a peer that pings and does not read gets one answer when it reads")
     Ends ends;
     FairQueue queue;
     fill(ends, queue);
-    for (std::uint64_t i = 0; i < 2000; ++i) {
+    for (std::uint64_t i = 0; i < 200; ++i) {
         ends.peer.send_record(message_frame(Ping{i}));
         settle(ends.loop);
     }
@@ -251,7 +251,7 @@ TEST_CASE("a peer that pings and does not read gets one answer when it reads")
     };
     CHECK(runs_until(ends.loop, patience, [&] { return !pongs().empty(); }));
     settle(ends.loop);
-    CHECK(pongs() == std::vector<Message>{Pong{1999}});
+    CHECK(pongs() == std::vector<Message>{Pong{199}});
 }
 
 TEST_CASE("messages for a peer that does not read are bounded")
