@@ -18,8 +18,8 @@ constexpr int receives_per_turn = 4;
 constexpr std::size_t frames_per_turn = 64;
 constexpr auto gate_poll = 1ms;
 /// What has come of a record wakes the loop when so much is there, or the rest of it: the peer of a
-/// slow link is heard of within dead_after, at 13 kbit/s still.
-constexpr std::size_t most_at_once = std::size_t{16} * 1024;
+/// slow link is heard of often enough for FreezeWatch, every 1.5 s at 22 kbit/s.
+constexpr std::size_t most_at_once = std::size_t{4} * 1024;
 
 } // namespace
 
